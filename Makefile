@@ -1,0 +1,72 @@
+# One command per thing to do. Everything runs in an environment of its own under .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= dzarr-demo
+
+.PHONY: help setup lint format test test-system soak bench demo notebooks clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+setup: $(VENV)/.test ## make .venv with everything that the tests need
+
+# The stamps are older than pyproject.toml after it changed: pip then brings the environment up to date.
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "dzarr needs Python 3.11 or newer; say which with: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	@touch $@
+
+$(VENV)/.test $(VENV)/.demo $(VENV)/.notebooks: $(VENV)/.%: pyproject.toml | $(VENV)/.python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@
+
+lint: $(VENV)/.test ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.test ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: lint ## lint, then every test and every example in a docstring
+	$(BIN)/python -m pytest
+
+test-system: $(VENV)/.test ## tests that need software from outside pip; says what it could not run
+	$(BIN)/python -m pytest -m system -v || { code=$$?; \
+		[ $$code -eq 5 ] && echo "no test is marked 'system': nothing was run" || exit $$code; }
+
+soak: $(VENV)/.test ## long random runs
+	$(BIN)/python -m pytest -m soak -v || { code=$$?; \
+		[ $$code -eq 5 ] && echo "no test is marked 'soak': nothing was run" || exit $$code; }
+
+demo: $(VENV)/.demo ## real climate and brain data through the whole library; writes ./dzarr-demo/report.html
+	$(BIN)/python -m dzarr demo --out $(OUT)
+
+notebooks: $(VENV)/.notebooks ## run every notebook from top to bottom
+	@set -e; found=; for book in notebooks/*.ipynb; do [ -e "$$book" ] || continue; found=1; \
+		echo "$$book"; $(BIN)/jupyter execute "$$book"; done; [ -n "$$found" ] || echo "there are no notebooks yet"
+
+# The rivals count at their newest, and the newest zarr-python needs Python 3.12: an interpreter that new
+# is looked for; without one the benchmarks say which versions they measured.
+BENCH_PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 \
+	$$(ls -d $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.1[234]*/bin/python 2>/dev/null | sort -rV); do \
+	"$$p" -c 'import venv' 2>/dev/null && echo "$$p" && exit; done; echo $(PYTHON))
+
+.venv-bench/.ready: pyproject.toml
+	$(BENCH_PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@touch $@
+
+bench: .venv-bench/.ready ## speed against zarr-python, tensorstore, zarrs and a bare loop
+	.venv-bench/bin/python benchmarks/read.py
+	.venv-bench/bin/python benchmarks/write.py
+
+clean: ## remove the environments and everything that was made
+	rm -rf $(VENV) .venv-bench dzarr-demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+		.import_linter_cache benchmarks/results
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
