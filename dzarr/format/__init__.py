@@ -1,0 +1,1 @@
+"""What Zarr says: grids, documents, codecs, shard bytes. Pure: no I/O and no dask."""
