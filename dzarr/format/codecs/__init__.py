@@ -1,0 +1,1 @@
+"""Codecs: what turns a chunk into bytes and back."""
