@@ -1,0 +1,318 @@
+"""Layouts: what a document implies, bound once, ready for the engine.
+
+Knows: how a chain of codecs becomes an object grid, shard levels and a chunk pipeline. Must not know:
+stores, regions or dask. Sharding exists only up to this door: from here on there is an object grid, a
+chunk grid and a pipeline, and no loop asks what codec it deals with.
+
+    codecs of the document                           layout
+    [transpose, sharding[sharding[bytes, zstd]], crc32c]
+     ------------------------------------------->    axes, outer=(crc32c,), two levels, pipeline [bytes, zstd]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from dzarr.errors import DzarrError, GridError, MetadataError
+from dzarr.format.canonical import canonical, digest, from_canonical
+from dzarr.format.codecs.codec import BytesBytes
+from dzarr.format.codecs.pipeline import Pipeline
+from dzarr.format.codecs.registry import CodecContext, bytes_codec, extension
+from dzarr.format.grid import Grid, Indices, RegularAxis
+from dzarr.format.metadata import ArrayMetadata, Extension
+from dzarr.format.shard import Level
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectLayout:
+    """How objects of one shape are made of chunks. All shapes are in array axes.
+
+    ``counts`` is the number of chunks along each axis; a chunk's flat position is its C-order position
+    among them. ``order`` lists flat positions in stored order, None where both are the same. ``inverse``
+    permutes a decoded buffer's axes into the array's.
+    """
+
+    shape: tuple[int, ...]
+    chunk: tuple[int, ...]
+    counts: tuple[int, ...]
+    levels: tuple[Level, ...]
+    order: Indices | None
+    pipeline: Pipeline
+    inverse: tuple[int, ...] | None
+    known_rows: dict[Any, Any] = field(default_factory=dict, repr=False)
+    """The engine's geometry of whole objects, made once."""
+
+    @cached_property
+    def grid(self) -> Grid:
+        """The chunk grid inside the object, padding included."""
+        return tuple(map(RegularAxis, self.shape, self.chunk))
+
+    @cached_property
+    def strides(self) -> tuple[int, ...]:
+        """What one chunk along each axis adds to the flat position."""
+        return tuple(prod(self.counts[k + 1 :]) for k in range(len(self.counts)))
+
+    @cached_property
+    def count(self) -> int:
+        """How many chunks an object holds."""
+        return prod(self.counts)
+
+    @cached_property
+    def nbytes(self) -> int:
+        """The decoded size of an object, padding included."""
+        return self.count * self.pipeline.nbytes
+
+    def as_array(self, stored: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """View a decoded buffer in the array's axes."""
+        return stored if self.inverse is None else stored.transpose(self.inverse)
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """An array's metadata with everything that it implies. Pickles as its document."""
+
+    metadata: ArrayMetadata
+    context: CodecContext
+    document: bytes = field(repr=False)
+    digest: str
+    outer: tuple[BytesBytes, ...] = field(repr=False)
+    _levels: tuple[_ShardSpec, ...] = field(repr=False)
+    _chain: tuple[Extension, ...] = field(repr=False)
+    axes: tuple[int, ...] | None
+
+    shape = property(lambda self: self.metadata.shape)
+    dtype = property(lambda self: self.metadata.dtype)
+    grid = property(lambda self: self.metadata.grid)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return layout_from_document, (self.document, self.context)
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return len(self.metadata.shape)
+
+    @cached_property
+    def fill(self) -> np.ndarray[Any, Any]:
+        """The fill value as a 0-d array; zero where a v2 document says null."""
+        fill = self.metadata.fill_value
+        return np.zeros((), self.dtype) if fill is None else np.asarray(fill, self.dtype).reshape(())
+
+    @property
+    def is_sharded(self) -> bool:
+        """Whether objects hold an index."""
+        return bool(self._levels)
+
+    @cached_property
+    def encode_key(self) -> Callable[[tuple[int, ...]], str]:
+        """Object coordinates to the object's key within the array's folder."""
+        return self.metadata.keys.encoder()
+
+    @cached_property
+    def _objects(self) -> dict[tuple[int, ...], ObjectLayout]:
+        return {}
+
+    @cached_property
+    def uniform(self) -> ObjectLayout | None:
+        """The layout of every object, where the object grid is regular."""
+        if all(isinstance(axis, RegularAxis) for axis in self.grid):
+            return self.object((0,) * self.ndim)
+        return None
+
+    def object(self, coords: tuple[int, ...]) -> ObjectLayout:
+        """Return how the object at `coords` is laid out."""
+        shape = tuple(axis.length(cell) for axis, cell in zip(self.grid, coords, strict=True))
+        found = self._objects.get(shape)
+        if found is None:
+            found = self._objects[shape] = _bind_object(self, shape)
+        return found
+
+    @cached_property
+    def chunk_shape(self) -> tuple[int, ...] | None:
+        """The shape of the innermost chunk, None where objects are chunks of differing shapes."""
+        if self._levels:
+            return _unpermute(self._levels[-1].chunk, self.axes)
+        return self.uniform.shape if self.uniform is not None else None
+
+
+@dataclass(frozen=True)
+class _ShardSpec:
+    chunk: tuple[int, ...]
+    """In stored axes."""
+    index_codecs: tuple[Extension, ...]
+    at_end: bool
+
+
+def bind(metadata: ArrayMetadata, context: CodecContext) -> Layout:
+    """Return the layout of an array. Raises MetadataError, UnsupportedError or GridError."""
+    return layout_from_document(canonical(metadata), context)
+
+
+@lru_cache(maxsize=256)
+def layout_from_document(document: bytes, context: CodecContext) -> Layout:
+    """Return the layout that the canonical document stands for; a process makes it once."""
+    metadata = from_canonical(document)
+    axes, rest = _leading_transposes(metadata.codecs, len(metadata.shape))
+    levels: list[_ShardSpec] = []
+    outer: tuple[BytesBytes, ...] = ()
+    if rest and rest[0].name == SHARDING:
+        outer = tuple(bytes_codec(codec, context) for codec in rest[1:])
+        while rest and rest[0].name == SHARDING and (not levels or len(rest) == 1):
+            level, rest = _shard_spec(rest[0], len(metadata.shape))
+            levels.append(level)
+        chain = rest
+    else:
+        # Unsharded: the pipeline itself knows what a transpose does to its chunk.
+        axes, chain = None, metadata.codecs
+    layout = Layout(metadata, context, document, digest(document), outer, tuple(levels), chain, axes)
+    if all(metadata.shape) or layout.uniform is None:
+        layout.object((0,) * layout.ndim)
+    return layout
+
+
+SHARDING = "sharding_indexed"
+
+
+def _leading_transposes(
+    codecs: tuple[Extension, ...], ndim: int
+) -> tuple[tuple[int, ...] | None, tuple[Extension, ...]]:
+    axes: tuple[int, ...] | None = None
+    for k, codec in enumerate(codecs):
+        if codec.name != "transpose":
+            return axes, codecs[k:]
+        order = _order(codec, ndim)
+        axes = order if axes is None else tuple(axes[j] for j in order)
+    return axes, ()
+
+
+def _order(codec: Extension, ndim: int) -> tuple[int, ...]:
+    order = codec.configuration.get("order")
+    if order in ("C", "F"):
+        return tuple(range(ndim)) if order == "C" else tuple(reversed(range(ndim)))
+    if not isinstance(order, (list, tuple)) or sorted(map(str, order)) != sorted(map(str, range(ndim))):
+        raise MetadataError("transpose order is no permutation", found=order, expected=f"of 0 to {ndim - 1}")
+    return tuple(map(int, order))
+
+
+def _shard_spec(codec: Extension, ndim: int) -> tuple[_ShardSpec, tuple[Extension, ...]]:
+    config = codec.configuration
+    unknown = set(config) - {"chunk_shape", "codecs", "index_codecs", "index_location"}
+    if unknown:
+        raise MetadataError("sharding_indexed has unknown members", found=sorted(unknown))
+    chunk = config.get("chunk_shape")
+    if not isinstance(chunk, (list, tuple)) or len(chunk) != ndim or not all(_is_count(n) for n in chunk):
+        raise MetadataError(
+            "sharding_indexed: chunk_shape is wrong", found=chunk, expected=f"a list of {ndim} positive integers"
+        )
+    for name in ("codecs", "index_codecs"):
+        if not isinstance(config.get(name), (list, tuple)) or not config[name]:
+            raise MetadataError(
+                f"sharding_indexed: {name} is wrong", found=config.get(name), expected="a list of codecs"
+            )
+    location = config.get("index_location", "end")
+    if location not in ("start", "end"):
+        raise MetadataError("sharding_indexed: index_location is wrong", found=location, expected="'start' or 'end'")
+    spec = _ShardSpec(tuple(chunk), tuple(map(extension, config["index_codecs"])), location == "end")
+    return spec, tuple(map(extension, config["codecs"]))
+
+
+def _is_count(n: Any) -> bool:
+    return isinstance(n, int) and not isinstance(n, bool) and 0 < n < 1 << 63
+
+
+def _bind_object(layout: Layout, shape: tuple[int, ...]) -> ObjectLayout:
+    axes, context = layout.axes, layout.context
+    stored = shape if axes is None else tuple(shape[k] for k in axes)
+    levels, counts = [], []
+    for spec in layout._levels:
+        if any(n % c for n, c in zip(stored, spec.chunk, strict=True)):
+            raise GridError(
+                "the inner chunks must divide the shard evenly", found=spec.chunk, expected=f"divisors of {stored}"
+            )
+        parts = tuple(n // c for n, c in zip(stored, spec.chunk, strict=True))
+        levels.append(Level(parts, _bind_index(spec, parts, context), spec.at_end))
+        counts.append(parts)
+        stored = spec.chunk
+    nbytes = prod(stored) * layout.dtype.itemsize
+    if nbytes > context.max_decoded_bytes:
+        raise GridError(
+            "a chunk is larger than max_decoded_bytes",
+            found=f"{nbytes} bytes in chunks of {stored}",
+            expected=f"at most {context.max_decoded_bytes}",
+            fix="raise Options.max_decoded_bytes, if the document is to be trusted",
+        )
+    pipeline = Pipeline.bind(layout._chain, stored, layout.dtype, layout.fill, context)
+    inverse = _inverse(axes, pipeline.axes)
+    total = tuple(prod(c) for c in zip(*counts, strict=True)) if counts else (1,) * len(shape)
+    return ObjectLayout(
+        shape,
+        _unpermute(stored, axes),
+        _unpermute(total, axes),
+        tuple(levels),
+        _stored_order(counts, axes),
+        pipeline,
+        inverse,
+    )
+
+
+def _bind_index(spec: _ShardSpec, counts: tuple[int, ...], context: CodecContext) -> Pipeline:
+    limit = context.max_decoded_bytes
+    if prod(counts) * 16 > limit:
+        raise GridError(
+            "a shard index is larger than max_decoded_bytes", found=f"{prod(counts)} chunks in a shard", expected=limit
+        )
+    fill = np.zeros((), np.uint64)
+    try:
+        index = Pipeline.bind(spec.index_codecs, (*counts, 2), np.dtype(np.uint64), fill, context)
+    except DzarrError as error:
+        raise MetadataError(
+            f"sharding_indexed: index_codecs: {error.message}", found=error.found, expected=error.expected
+        ) from error
+    if index.encoded_size is None:
+        raise MetadataError(
+            "sharding_indexed: index_codecs must give a fixed size", found=[codec.name for codec in spec.index_codecs]
+        )
+    return index
+
+
+def _stored_order(counts: Sequence[tuple[int, ...]], axes: tuple[int, ...] | None) -> Indices | None:
+    """Return the flat positions in stored order, for nested levels and permuted axes."""
+    if len(counts) < 2 and axes is None:
+        return None
+    if not counts:
+        return None
+    ndim = len(counts[0])
+    total = tuple(prod(c) for c in zip(*counts, strict=True))
+    flat = np.arange(prod(total), dtype=np.int64).reshape(_unpermute(total, axes))
+    if axes is not None:
+        flat = flat.transpose(axes)
+    split = flat.reshape([c[d] for d in range(ndim) for c in counts])
+    depth = len(counts)
+    nested = split.transpose([d * depth + level for level in range(depth) for d in range(ndim)])
+    return np.ascontiguousarray(nested).reshape(-1)
+
+
+def _unpermute(stored: tuple[int, ...], axes: tuple[int, ...] | None) -> tuple[int, ...]:
+    if axes is None:
+        return stored
+    shape = [0] * len(stored)
+    for k, axis in enumerate(axes):
+        shape[axis] = stored[k]
+    return tuple(shape)
+
+
+def _inverse(*permutations: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """Return the permutation that undoes `permutations`, the first of them applied first."""
+    combined: tuple[int, ...] | None = None
+    for axes in permutations:
+        if axes is not None:
+            combined = axes if combined is None else tuple(combined[k] for k in axes)
+    if combined is None or combined == tuple(range(len(combined))):
+        return None
+    return tuple(int(k) for k in np.argsort(combined))
