@@ -1,0 +1,86 @@
+"""Removing: whole folders, and what dead writers left behind.
+
+Knows: which names are temporaries, and how to tell that their writer is no more. Must not know:
+stores, keys, arrays. Everything here takes paths and raises OSError.
+"""
+
+# Paths are strings here: a Path object costs more than the call that it names.
+# ruff: noqa: PTH104, PTH108, PTH114
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from contextlib import suppress
+
+from dzarr.io.atomic import HIDDEN, HOST, TEMPORARIES, temporary_beside
+
+_DAY = 86_400
+
+
+def remove_folder(path: str) -> None:
+    """Remove the folder `path` with all it holds: gone at once for readers, then deleted.
+
+    Where `path` is a link to a folder, the link is removed and not what it leads to.
+    """
+    if os.path.islink(path):
+        os.unlink(path)
+        return
+    doomed = temporary_beside(path)
+    with suppress(FileNotFoundError, NotADirectoryError):
+        os.rename(path, doomed)
+        shutil.rmtree(doomed)
+
+
+def everything_in(folder: str) -> list[str]:
+    """Return the paths of all that lies directly in `folder`, temporaries too."""
+    try:
+        return [entry.path for entry in os.scandir(folder)]
+    except FileNotFoundError:
+        return []
+
+
+def sweep(folder: str) -> int:
+    """Remove what writers left in an array's folder when they died; return how many things.
+
+    A leftover is older than a day, or was made on this host by a process that is no more.
+    """
+    return _sweep(f"{folder}/{TEMPORARIES}", "") + _sweep(folder, HIDDEN)
+
+
+def _sweep(folder: str, prefix: str) -> int:
+    try:
+        names = [entry for entry in os.scandir(folder) if entry.name.startswith(prefix)]
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+    swept = 0
+    for entry in names:
+        if entry.name == f"{HIDDEN}lock":
+            continue  # a lease: its next contender removes it when it is dead
+        with suppress(FileNotFoundError):
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path)  # what an interrupted removal left
+            elif _is_left_over(entry.name, entry.stat(follow_symlinks=False).st_mtime):
+                os.unlink(entry.path)
+            else:
+                continue
+            swept += 1
+    return swept
+
+
+def _is_left_over(name: str, mtime: float) -> bool:
+    if time.time() - mtime > _DAY:
+        return True
+    host, _, rest = name.partition("-")
+    pid = rest.partition("-")[0]
+    if host != HOST or not pid.isdigit() or sys.platform == "win32":
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False
+    return False
