@@ -1,0 +1,203 @@
+"""Encoded chunks of one object: from the store, by way of the shard's index.
+
+Knows: indexes, their cache, byte ranges and versions. Must not know: what chunks hold or where they go.
+
+The race told: a reader takes a shard's index; a writer replaces the shard; the reader takes ranges of
+the new file at the old index's offsets, and decodes garbage. So ranges are asked for together with the
+version that the index came from. VersionChanged means: start this object over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from dzarr.errors import ConflictError, DzarrError
+from dzarr.format.layout import ObjectLayout
+from dzarr.format.shard import Index, Span, flat_index
+from dzarr.io.cache import indexes
+from dzarr.io.ranges import merge
+from dzarr.io.rows import Row
+from dzarr.io.source import Source
+from dzarr.io.store import Buffer, VersionChanged, Want
+
+ATTEMPTS = 5
+LOCAL_GAP, REMOTE_GAP = 64 * 1024, 1024 * 1024
+
+Blobs: TypeAlias = "dict[int, Buffer] | list[Buffer | None]"
+"""Encoded chunks by flat position; absent or None where the object has no such chunk."""
+
+
+@dataclass(frozen=True, eq=False)
+class Located:
+    """A shard's flat index with the version and size of the object that it was read from."""
+
+    version: str | None
+    size: int
+    offsets: list[int]
+    lengths: list[int]
+
+    @property
+    def nbytes(self) -> int:
+        """What the cache counts it for."""
+        return 160 + 48 * len(self.offsets)
+
+
+def restarting(source: Source, key: str, attempt: Callable[[], None]) -> None:
+    """Call `attempt` until it sees one version of the object throughout, at most five times."""
+    for _ in range(ATTEMPTS):
+        try:
+            return attempt()
+        except VersionChanged:
+            indexes(source.options.index_cache_bytes).discard((source.store.token, key))
+        except DzarrError as error:
+            error.key = error.key or key
+            raise
+    raise ConflictError(f"the object changed {ATTEMPTS} times while it was read", key=key, fix="read again later")
+
+
+def parse_object(source: Source, key: str, obj: ObjectLayout, data: Buffer) -> Blobs:
+    """Cut a whole object into its encoded chunks."""
+    for codec in reversed(source.layout.outer):
+        data = codec.decode(data, None, source.options.max_decoded_bytes)
+    if not obj.levels:
+        return [data]
+    located = _locate_in(obj, data, None)
+    return _slice_all(located, memoryview(data))
+
+
+def fetch_chunks(
+    source: Source, key: str, obj: ObjectLayout, rows: Sequence[Row], budget: int
+) -> Iterator[tuple[Sequence[Row], Blobs | None]]:
+    """Yield (rows, their encoded chunks) until all of `rows` came, in portions of about `budget` bytes.
+
+    None for the chunks means that the object does not exist.
+    """
+    if not obj.levels or source.layout.outer:
+        answer = source.store.get(key)
+        yield rows, None if answer is None else parse_object(source, key, obj, answer[0])
+        return
+    cache = indexes(source.options.index_cache_bytes)
+    located = cache.get((source.store.token, key)) if source.options.cache != "off" else None
+    fresh = located is None
+    if located is None:
+        if _worth_whole(source, obj, rows, budget):
+            yield rows, _fetch_whole(source, key, obj)
+            return
+        located = _fetch_index(source, key, obj)
+        if located is None:
+            yield rows, None
+            return
+    yield from _fetch_located(source, key, located, rows, budget, fresh)
+
+
+def _worth_whole(source: Source, obj: ObjectLayout, rows: Sequence[Row], budget: int) -> bool:
+    wanted = sum(row.count for row in rows)
+    return wanted >= source.options.whole_fraction * obj.count and obj.nbytes <= budget
+
+
+def _fetch_whole(source: Source, key: str, obj: ObjectLayout) -> Blobs | None:
+    answer = source.store.get(key)
+    if answer is None:
+        return None
+    data, version = answer
+    located = _locate_in(obj, data, version)
+    _remember(source, key, located)
+    return _slice_all(located, memoryview(data))
+
+
+def _locate_in(obj: ObjectLayout, data: Buffer, version: str | None) -> Located:
+    view = memoryview(data)
+    table = flat_index(obj.levels, obj.order, len(view), lambda spans: [view[a : a + n] for a, n in spans])
+    return _located(table, version, len(view))
+
+
+def _located(table: Index, version: str | None, size: int) -> Located:
+    return Located(version, size, table[:, 0].tolist(), table[:, 1].tolist())
+
+
+def _slice_all(located: Located, view: memoryview) -> list[Buffer | None]:
+    return [
+        view[start : start + n] if start >= 0 else None
+        for start, n in zip(located.offsets, located.lengths, strict=True)
+    ]
+
+
+def _remember(source: Source, key: str, located: Located) -> None:
+    if source.options.cache != "off" and located.version is not None:
+        indexes(source.options.index_cache_bytes).put((source.store.token, key), located)
+
+
+def _fetch_index(source: Source, key: str, obj: ObjectLayout) -> Located | None:
+    """Read the shard's index or indexes; nothing else is read."""
+    top = obj.levels[0]
+    first = (-top.nbytes, None) if top.at_end else (0, top.nbytes)
+    ((_, parts),) = source.store.fetch([Want(key, (first,))])
+    if parts is None:
+        return None
+    version, size = parts.version, parts.size
+    answers: list[Sequence[Any]] = [parts.buffers]
+
+    def read(spans: Sequence[Span]) -> Sequence[Any]:
+        if answers:
+            return answers.pop()
+        ((_, more),) = source.store.fetch([Want(key, tuple((a, a + n) for a, n in spans), version)])
+        if more is None:
+            raise VersionChanged(key)
+        return more.buffers
+
+    located = _located(flat_index(obj.levels, obj.order, size, read), version, size)
+    _remember(source, key, located)
+    return located
+
+
+def _fetch_located(
+    source: Source, key: str, located: Located, rows: Sequence[Row], budget: int, fresh: bool
+) -> Iterator[tuple[Sequence[Row], Blobs]]:
+    options = source.options
+    gap = options.merge_gap
+    if gap is None:
+        gap = LOCAL_GAP if source.store.can.local_path else REMOTE_GAP
+    any_present = False
+    for portion, here in _portions(rows, located, budget):
+        blobs: dict[int, Buffer] = {}
+        if here:
+            any_present = True
+            blobs = _fetch_spans(source, key, located, here, gap)
+        yield portion, blobs
+    if not any_present and not fresh and options.cache == "revalidate":
+        # A cached index may say where a chunk is, never that it is not there: ask for the version.
+        now = source.store.head(key)
+        if now is None or now[1] != located.version:
+            raise VersionChanged(key)
+
+
+def _fetch_spans(source: Source, key: str, located: Located, flats: Sequence[int], gap: int) -> dict[int, Buffer]:
+    offsets, lengths = located.offsets, located.lengths
+    spans = [(offsets[flat], offsets[flat] + lengths[flat]) for flat in flats]
+    merged = merge(spans, gap, source.options.merge_bytes)
+    ((_, parts),) = source.store.fetch([Want(key, tuple(merged.spans), located.version)])
+    if parts is None:
+        raise VersionChanged(key)
+    views = [memoryview(buffer) for buffer in parts.buffers]
+    return {flat: views[which][at : at + lengths[flat]] for flat, (which, at) in zip(flats, merged.places, strict=True)}
+
+
+def _portions(rows: Sequence[Row], located: Located, budget: int) -> Iterator[tuple[Sequence[Row], list[int]]]:
+    """Split `rows` so that the bytes of each portion stay within `budget` (or are those of one row).
+
+    Yields the rows of a portion and the flat positions of their chunks that are there.
+    """
+    begin, held = 0, 0
+    here: list[int] = []
+    offsets, lengths = located.offsets, located.lengths
+    for k, row in enumerate(rows):
+        flats = [flat for flat in range(row.first, row.first + row.count) if offsets[flat] >= 0]
+        nbytes = sum(lengths[flat] for flat in flats)
+        if held and held + nbytes > budget:
+            yield rows[begin:k], here
+            begin, held, here = k, 0, []
+        held += nbytes
+        here += flats
+    yield rows[begin:], here

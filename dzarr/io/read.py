@@ -1,0 +1,183 @@
+"""Reading: a selection of an array, decoded into the output.
+
+Knows: the way from a selection to objects to rows of chunks. Must not know: handles or dask.
+
+    selection -> stored-axis view of the output -> one job per object -> portions of encoded chunks -> rows
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from dzarr.errors import CorruptObjectError, RegionError
+from dzarr.format.grid import Indices
+from dzarr.format.layout import ObjectLayout
+from dzarr.format.pieces import Cut, Inside, cut
+from dzarr.format.selection import Dim, Points, Selection
+from dzarr.io.fetch import fetch_chunks, restarting
+from dzarr.io.place import place_rows
+from dzarr.io.pool import cores, run_all
+from dzarr.io.rows import Row, group_columns, open_mesh, point_rows, rows_of
+from dzarr.io.source import Source
+
+Array = np.ndarray[Any, Any]
+
+
+def read_region(
+    source: Source, selection: Selection, out: Array | None = None, *, fields: Any = None, threads: int | None = None
+) -> Array:
+    """Read what `selection` shows, into `out` if it is given.
+
+    `threads` None takes the options' number; a Dask task passes 1. Raises RegionError for an `out` that
+    doesn't fit, CorruptObjectError, StoreError or MissingObjectError for objects that can't be read.
+    """
+    dtype = source.layout.dtype if fields is None else source.layout.dtype[fields]
+    out = _output(out, selection.shape, dtype)
+    if out.size == 0:
+        return out
+    if threads is None:
+        threads = source.options.threads or cores()
+    if selection.points is not None:
+        _read_points(source, selection, selection.points, out, fields, threads)
+        return out
+    view, indices = stored_view(selection, out)
+    cuts = [cut(index, axis) for index, axis in zip(indices, source.layout.grid, strict=True)]
+    jobs = prod(map(len, cuts))
+    threads = min(threads, jobs)
+    budget = source.options.inflight_bytes // threads
+    run_all(lambda pieces: _read_object(source, pieces, view, fields, budget), product(*cuts), threads)
+    return out
+
+
+def _output(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    if out is None:
+        return np.empty(shape, dtype)
+    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype:
+        found = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise RegionError("out does not fit what is read", found=found, expected=f"{dtype} {shape}")
+    if not out.flags.writeable:
+        raise RegionError("out is read-only", fix="pass an array that may be written")
+    return out
+
+
+def stored_view(selection: Selection, out: Array) -> tuple[Array, list[Inside]]:
+    """Return `out` seen along the stored axes, and the positions of each axis, ranges made ascending.
+
+    Ints become axes of one element, new dimensions are dropped, negative steps are turned around: all
+    of it by views, so that what is assigned to the answer lands in `out`.
+    """
+    index: list[Any] = []
+    indices: list[Inside] = []
+    for position in selection.axes:
+        if isinstance(position, int):
+            indices.append(range(position, position + 1))
+        elif isinstance(position, range) and position.step < 0:
+            indices.append(position[::-1])
+        else:
+            indices.append(position)  # type: ignore[arg-type]
+    axis = 0
+    for dim in selection.dims:
+        if dim.kind == "new":
+            index.append(0)
+            continue
+        index += [None] * (dim.ref - axis)
+        axis = dim.ref + 1
+        position = selection.axes[dim.ref]
+        turned = isinstance(position, range) and position.step < 0
+        index.append(slice(None, None, -1) if turned else slice(None))
+    index += [None] * (len(selection.axes) - axis)
+    return out[(*index, ...)], indices
+
+
+def _read_object(source: Source, pieces: Sequence[Cut], view: Array, fields: Any, budget: int) -> None:
+    coords = tuple([piece.cell for piece in pieces])
+    obj = source.layout.uniform or source.layout.object(coords)
+    rows = rows_of(obj, [piece.inside for piece in pieces])
+    if not any(isinstance(piece.out, np.ndarray) for piece in pieces):
+        _read_rows(source, coords, obj, rows, view[(*(piece.out for piece in pieces), ...)], fields, budget)
+        return
+    # Positions out of order: gather the object's part on its own, then scatter it.
+    part = np.empty([len(piece.inside) for piece in pieces], view.dtype)
+    _read_rows(source, coords, obj, rows, part, fields, budget)
+    view[open_mesh([piece.out for piece in pieces])] = part
+
+
+def _read_rows(
+    source: Source,
+    coords: tuple[int, ...],
+    obj: ObjectLayout,
+    rows: Sequence[Row],
+    part: Array,
+    fields: Any,
+    budget: int,
+) -> None:
+    """Read `rows` of the object at `coords` into `part`."""
+    key = source.key(coords)
+
+    def attempt() -> None:
+        for portion, blobs in fetch_chunks(source, key, obj, rows, budget):
+            if blobs is None:
+                source.believe_missing(key)
+            place_rows(obj, portion, blobs or {}, part, source.layout.fill, fields)
+
+    try:
+        restarting(source, key, attempt)
+    except CorruptObjectError as error:
+        if error.chunk is not None:
+            error.chunk = tuple(c * n + k for c, n, k in zip(coords, obj.counts, error.chunk, strict=True))
+        raise
+
+
+def _read_points(source: Source, selection: Selection, points: Points, out: Array, fields: Any, threads: int) -> None:
+    """Read coordinates: the points of each object together, whatever their order."""
+    where, indices = point_view(selection, points)
+    coords = points.coords.reshape(len(points.axes), -1)
+    shape = [coords.shape[1], *(len(index) for index in indices.values())]
+    flat = np.empty(shape, out.dtype)
+    budget = source.options.inflight_bytes // threads
+
+    def read_one(job: tuple[tuple[int, ...], Indices, dict[int, Cut]]) -> None:
+        cell, members, rest = job
+        place = dict(zip(points.axes, cell, strict=True)) | {axis: piece.cell for axis, piece in rest.items()}
+        position = tuple(place[axis] for axis in range(source.layout.ndim))
+        obj = source.layout.object(position)
+        grid = source.layout.grid
+        local = {axis: coords[k, members] - grid[axis].start(cell[k]) for k, axis in enumerate(points.axes)}
+        rows = list(point_rows(obj, local, members, rest))
+        _read_rows(source, position, obj, rows, flat, fields, budget)
+
+    jobs = list(point_jobs(source, points, coords, indices))
+    run_all(read_one, jobs, max(1, min(threads, len(jobs))))
+    out[where] = flat.reshape(out[where].shape)
+
+
+def point_jobs(
+    source: Source, points: Points, coords: Indices, indices: dict[int, Inside]
+) -> Iterator[tuple[tuple[int, ...], Indices, dict[int, Cut]]]:
+    """Yield, for each object that holds points: its cells on their axes, the points, the other axes' cuts."""
+    grid = source.layout.grid
+    cells = np.stack([grid[axis].find_all(coords[k]) for k, axis in enumerate(points.axes)])
+    cuts = [[(axis, piece) for piece in cut(index, grid[axis])] for axis, index in indices.items()]
+    for cell, members in group_columns(cells, [grid[axis].count for axis in points.axes]):
+        for pieces in product(*cuts):
+            yield cell, members, dict(pieces)
+
+
+def point_view(selection: Selection, points: Points) -> tuple[tuple[Any, ...], dict[int, Inside]]:
+    """Return the index that shows the output as (points..., other axes in order), and those axes' positions."""
+    where: list[Any] = [0 if dim.kind == "new" else slice(None) for dim in selection.dims]
+    indices: dict[int, Inside] = {}
+    for axis, position in enumerate(selection.axes):
+        if isinstance(position, int):
+            indices[axis] = range(position, position + 1)
+        elif isinstance(position, range) and position.step < 0:
+            indices[axis] = position[::-1]
+            where[selection.dims.index(Dim("axis", axis))] = slice(None, None, -1)
+        elif position is not None:
+            indices[axis] = position
+    return tuple(where), indices

@@ -1,0 +1,191 @@
+"""Writing: elements of a region, encoded into whole objects or merged into old ones.
+
+Knows: which objects a region covers whole, and the one path by which others are read, merged and
+replaced under a lock. Must not know: handles or dask. A region that covers every element that the array
+has in an object (ragged edges clipped) covers it whole: nothing is read, even if the old object is torn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from dzarr.errors import CodecError, ConflictError, CorruptObjectError, DzarrError
+from dzarr.format.layout import ObjectLayout
+from dzarr.format.pieces import Cut, cut
+from dzarr.format.selection import Points, Selection
+from dzarr.io.encode import encode_rows, object_parts
+from dzarr.io.fetch import ATTEMPTS, parse_object
+from dzarr.io.locks import LockProvider, lock_provider
+from dzarr.io.pool import cores, run_all
+from dzarr.io.read import point_jobs, point_view, stored_view
+from dzarr.io.rows import Row, open_mesh, point_rows, rows_of
+from dzarr.io.source import Source
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass
+class Written:
+    """What a write did: objects stored, objects left out (all fill), and the bytes that went and came."""
+
+    objects: int = 0
+    skipped: int = 0
+    bytes_read: int = 0
+    bytes_written: int = 0
+    _log: list[tuple[int, int, int, int]] = field(default_factory=list, repr=False)
+
+    def add(self, objects: int, skipped: int, bytes_read: int, bytes_written: int) -> None:
+        """Note one object; safe from several threads."""
+        self._log.append((objects, skipped, bytes_read, bytes_written))
+
+    def total(self) -> Written:
+        """Return the sums of what was noted."""
+        sums = [sum(column) for column in zip(*self._log, strict=True)] or [0, 0, 0, 0]
+        return Written(*sums)
+
+
+def write_region(
+    source: Source, selection: Selection, values: Array, *, lock: Any = "auto", threads: int | None = None
+) -> Written:
+    """Write `values` (of the selection's shape and the array's dtype) where `selection` points.
+
+    Objects that the selection covers in part are read, merged and replaced under the lock that `lock`
+    names (contracts: "auto", "none", "threads", "files" or an object of the caller's). Raises
+    LockError before anything is written where such a lock is needed and can't be had.
+    """
+    written = Written()
+    if values.size == 0:
+        return written
+    if threads is None:
+        threads = source.options.threads or cores()
+    if selection.points is not None:
+        jobs = list(_point_jobs(source, selection, selection.points, values))
+    else:
+        jobs = list(_jobs(source, selection, values))
+    provider = None
+    if any(not job.whole for job in jobs):
+        provider = lock_provider(lock, source.store, source.path, source.options)
+
+    def write_one(job: _Job) -> None:
+        if job.whole:
+            _replace(source, job, written)
+        else:
+            _merge(source, job, provider, written)
+
+    run_all(write_one, jobs, min(threads, len(jobs)))
+    return written.total()
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """One object: where it is, what of it is written, and from where."""
+
+    coords: tuple[int, ...]
+    obj: ObjectLayout
+    whole: bool
+    pieces: Sequence[Cut]
+    part: Array
+    point_rows: list[Row] | None = None
+
+    @property
+    def rows(self) -> list[Row]:
+        if self.point_rows is not None:
+            return self.point_rows
+        return rows_of(self.obj, [piece.inside for piece in self.pieces])
+
+
+def _jobs(source: Source, selection: Selection, values: Array) -> Iterator[_Job]:
+    layout = source.layout
+    view, indices = stored_view(selection, values)
+    cuts = [cut(index, axis) for index, axis in zip(indices, layout.grid, strict=True)]
+    for pieces in product(*cuts):
+        coords = tuple(piece.cell for piece in pieces)
+        if any(isinstance(piece.out, np.ndarray) for piece in pieces):
+            part = view[open_mesh([piece.out for piece in pieces])]
+        else:
+            part = view[(*(piece.out for piece in pieces), ...)]
+        whole = all(piece.whole for piece in pieces)
+        yield _Job(coords, layout.uniform or layout.object(coords), whole, pieces, part)
+
+
+def _point_jobs(source: Source, selection: Selection, points: Points, values: Array) -> Iterator[_Job]:
+    layout = source.layout
+    where, indices = point_view(selection, points)
+    coords = points.coords.reshape(len(points.axes), -1)
+    flat = values[where].reshape(coords.shape[1], *(len(index) for index in indices.values()))
+    for cell, members, rest in point_jobs(source, points, coords, indices):
+        place = dict(zip(points.axes, cell, strict=True)) | {axis: piece.cell for axis, piece in rest.items()}
+        position = tuple(place[axis] for axis in range(layout.ndim))
+        obj = layout.object(position)
+        local = {axis: coords[k, members] - layout.grid[axis].start(cell[k]) for k, axis in enumerate(points.axes)}
+        yield _Job(position, obj, False, (), flat, list(point_rows(obj, local, members, rest)))
+
+
+def _replace(source: Source, job: _Job, written: Written) -> None:
+    """Write an object that belongs to this call alone."""
+    key = source.key(job.coords)
+    try:
+        chunks = encode_rows(source.layout, job.obj, job.rows, job.part, {}, source.options.write_empty_chunks)
+        parts = object_parts(source.layout, job.obj, chunks)
+    except DzarrError as error:
+        error.key = error.key or key
+        raise
+    if parts:
+        source.store.set(key, parts)
+        written.add(1, 0, 0, _nbytes(parts))
+    else:
+        source.store.delete(key)
+        written.add(0, 1, 0, 0)
+
+
+def _merge(source: Source, job: _Job, provider: LockProvider | None, written: Written) -> None:
+    """Read an object, merge what is new, replace it: under its lock, and only if nobody changed it meanwhile.
+
+    The lock keeps out everyone who takes it. The comparison of versions right before the replacement
+    catches most of those who don't: a foreign writer, a caller with ``lock="none"``.
+    """
+    key = source.key(job.coords)
+    if provider is None:
+        raise ConflictError("a partial write without a lock provider", key=key)
+    with provider.hold(key) as held:
+        for _ in range(ATTEMPTS):
+            answer = source.store.get(key)
+            data, version = answer if answer is not None else (b"", None)
+            parts = _merged_parts(source, job, key, None if answer is None else data)
+            held.check()
+            now = source.store.head(key)
+            if (now[1] if now is not None else None) != version:
+                continue
+            if parts:
+                source.store.set(key, parts)
+            written.add(bool(parts), not parts, len(data), _nbytes(parts))
+            return
+    raise ConflictError(f"the object was changed {ATTEMPTS} times by a writer that takes no lock", key=key)
+
+
+def _merged_parts(source: Source, job: _Job, key: str, data: Any) -> list[Any]:
+    layout, obj = source.layout, job.obj
+    keep_empty = source.options.write_empty_chunks
+    try:
+        old = {} if data is None else parse_object(source, key, obj, data)
+        chunks = encode_rows(layout, obj, job.rows, job.part, old, keep_empty)
+        if data is not None and all(chunk is None for chunk in chunks):
+            # All fill now. The object is shared, so deleting it could delete a neighbour's write.
+            chunks = encode_rows(layout, obj, job.rows, job.part, old, True)
+        return object_parts(layout, obj, chunks)
+    except CodecError as error:
+        raise CorruptObjectError(
+            f"the old object can't be merged with: {error.message}", key=key, fix="write the whole object"
+        ) from error
+    except DzarrError as error:
+        error.key = error.key or key
+        raise
+
+
+def _nbytes(parts: Sequence[Any]) -> int:
+    return sum(memoryview(part).nbytes for part in parts)
