@@ -1,0 +1,215 @@
+"""Lazy writing: Dask arrays into stored arrays, every object by exactly one task.
+
+Knows: how blocks are made to own whole objects, and the shape of a store graph. Must not know: handles
+or documents' contents; what happens before and after the data is given as two plain callables.
+
+    source blocks -> (regrouped to object borders) -> one write task per block -> receipts
+    begin  ------------------------------^                                           |
+                                             tree of receipts -> finish (publishes the document)
+
+A task that is run twice (retried, stolen, its worker lost) writes the same bytes to the same objects.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import dask
+import dask.array as da
+import numpy as np
+from dask._task_spec import List, Task, TaskRef
+from dask.base import tokenize
+from dask.blockwise import blockwise
+from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
+from dask.utils import parse_bytes
+
+from dzarr.errors import GridError, RegionError, UnsupportedError
+from dzarr.format.selection import Selection
+from dzarr.graph.align import is_aligned, snap
+from dzarr.graph.read import Blocks, BlockSelections, refuse_query_planning, task_count, view_units
+from dzarr.io.source import Source
+from dzarr.io.write import write_region
+
+SPLIT_EVERY = 32
+
+
+class Receipt(NamedTuple):
+    """What write tasks did, summed: objects stored and left out, bytes read and written, seconds of work."""
+
+    objects: int = 0
+    skipped: int = 0
+    bytes_read: int = 0
+    bytes_written: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class WritePlan:
+    """How one array is written: its blocks, whether they had to be regrouped, and what that costs.
+
+    Examples
+    --------
+    >>> print(WritePlan("a", (100,), ((60, 40),), ((50, 50),), 2, False))
+    a: (100,) in 2 write tasks of (50,), regrouped from blocks of (60,)
+    """
+
+    path: str
+    shape: tuple[int, ...]
+    given: Blocks
+    blocks: Blocks
+    tasks: int
+    aligned: bool
+
+    def __str__(self) -> str:
+        given, blocks = (tuple(max(axis, default=0) for axis in each) for each in (self.given, self.blocks))
+        how = "as they are" if self.aligned else f"regrouped from blocks of {given}"
+        return f"{self.path or '(root)'}: {self.shape} in {self.tasks} write tasks of {blocks}, {how}"
+
+
+@dataclass(frozen=True, eq=False)
+class Write:
+    """One array to be written: from `array` to where `selection` points in `source`.
+
+    `begin` runs before any data is written, `finish` gets the sum of all receipts after the last one;
+    both must be safe to run twice.
+    """
+
+    array: Any
+    source: Source
+    selection: Selection
+    begin: Callable[[], Any]
+    finish: Callable[[Receipt], Any]
+    lock: Any = "auto"
+    fill: Any = field(default=None)
+
+
+def plan_write(write: Write) -> WritePlan:
+    """Return how `write` will be done. Raises GridError for unknown chunks, RegionError for another shape."""
+    array, selection = write.array, write.selection
+    if any(np.isnan(n) for axis in array.chunks for n in axis):
+        raise GridError(
+            "the source's chunk sizes are not known", found=array.chunks, fix="call x.compute_chunk_sizes() first"
+        )
+    if array.shape != selection.shape:
+        raise RegionError("the source does not fit its target", found=array.shape, expected=selection.shape)
+    if not selection.is_box:
+        raise UnsupportedError("store takes basic views", found="an oindex or vindex view", fix="write to it eagerly")
+    lengths = view_units(write.source, selection)
+    aligned = all(is_aligned(axis, unit) for axis, unit in zip(array.chunks, lengths, strict=True))
+    blocks = array.chunks if aligned else tuple(map(snap, array.chunks, lengths))
+    return WritePlan(write.source.path, array.shape, array.chunks, blocks, task_count(blocks), aligned)
+
+
+def write_block(block: Any, source: Source, selection: Selection, lock: Any, begun: Any = None) -> Receipt:
+    """Write one block that owns every object it covers whole: the task of every write graph."""
+    del begun
+    start = time.perf_counter()
+    if isinstance(block, np.ma.MaskedArray):
+        block = block.filled(source.layout.fill[()])  # type: ignore[arg-type]
+    values = np.asarray(block)
+    if values.dtype != source.layout.dtype:
+        values = values.astype(source.layout.dtype, casting="unsafe")
+    done = write_region(source, selection, values, lock=lock, threads=1)
+    return Receipt(done.objects, done.skipped, done.bytes_read, done.bytes_written, time.perf_counter() - start)
+
+
+def add(receipts: Sequence[Any]) -> Receipt:
+    """Return the sum of receipts."""
+    return Receipt(*map(sum, zip(*receipts, strict=True))) if receipts else Receipt()
+
+
+def _begin(begin: Callable[[], Any]) -> Any:
+    return begin()
+
+
+def _finish(finish: Callable[[Receipt], Any], receipts: list[Any], begun: Any) -> Any:
+    del begun
+    return finish(add(receipts))
+
+
+def write_graph(writes: Sequence[Write], token: str) -> tuple[HighLevelGraph, list[str], list[WritePlan]]:
+    """Return the graph of all writes, the key of each one's last task, and their plans."""
+    refuse_query_planning()
+    plans = [plan_write(write) for write in writes]
+    layers: dict[str, Any] = {}
+    dependencies: dict[str, set[str]] = {}
+    keys = []
+    for k, (write, plan) in enumerate(zip(writes, plans, strict=True)):
+        array = write.array if plan.aligned else regroup(write.array, plan.blocks)
+        layers.update(array.dask.layers)
+        dependencies.update({name: set(needs) for name, needs in array.dask.dependencies.items()})
+        suffix = tokenize(token, k, array.name, write.source, write.selection.token())
+        keys.append(_add_layers(layers, dependencies, write, array, suffix))
+    return HighLevelGraph(layers, dependencies), keys, plans
+
+
+def regroup(array: Any, blocks: Blocks) -> Any:
+    """Rechunk to `blocks` by plain tasks: peer-to-peer shuffles need local disks and break with a worker."""
+    limit = max(parse_bytes(dask.config.get("array.chunk-size")), _nbytes(array.chunks, array), _nbytes(blocks, array))
+    return da.rechunk(array, blocks, method="tasks", block_size_limit=limit)
+
+
+def _nbytes(blocks: Blocks, array: Any) -> int:
+    n: int = array.dtype.itemsize
+    for axis in blocks:
+        n *= max(axis, default=1) or 1
+    return n
+
+
+def _add_layers(
+    layers: dict[str, Any], dependencies: dict[str, set[str]], write: Write, array: Any, suffix: str
+) -> str:
+    begin, write_name, total = f"dzarr-begin-{suffix}", f"dzarr-write-{suffix}", f"dzarr-finish-{suffix}"
+    layers[begin] = MaterializedLayer({(begin,): Task((begin,), _begin, write.begin)})
+    dependencies[begin] = set()
+    ix = tuple(range(array.ndim))
+    targets = BlockSelections(write.selection, array.chunks)
+    layers[write_name] = blockwise(
+        write_block, write_name, ix, array.name, ix, write.source, None, targets, ix, write.lock, None, begin, (),
+        numblocks={array.name: array.numblocks, begin: ()},
+    )  # fmt: skip
+    dependencies[write_name] = {array.name, begin}
+    tree, roots = _tree(f"dzarr-receipts-{suffix}", _block_keys(write_name, array.numblocks))
+    finish = Task(total, _finish, write.finish, List(*map(TaskRef, roots)), TaskRef((begin,)))
+    layers[total] = MaterializedLayer({**tree, total: finish})
+    dependencies[total] = {write_name, begin}
+    return total
+
+
+def _block_keys(name: str, numblocks: tuple[int, ...]) -> list[Any]:
+    return [(name, *idx) for idx in np.ndindex(*numblocks)]
+
+
+def _tree(name: str, keys: list[Any]) -> tuple[dict[Any, Task], list[Any]]:
+    """Sum many receipts in steps, so that no task waits for more than a few."""
+    tasks: dict[Any, Task] = {}
+    depth = 0
+    while len(keys) > SPLIT_EVERY:
+        upper = []
+        for k in range(0, len(keys), SPLIT_EVERY):
+            key = (name, depth, k // SPLIT_EVERY)
+            tasks[key] = Task(key, add, List(*map(TaskRef, keys[k : k + SPLIT_EVERY])))
+            upper.append(key)
+        keys, depth = upper, depth + 1
+    return tasks, keys
+
+
+def reads_from(graph: Any, store_token: str, path: str) -> bool:
+    """Return whether a graph reads the array at `path` of that store."""
+    place = store_token, path
+
+    def is_it(arg: Any) -> bool:
+        arg = getattr(arg, "value", arg)
+        return isinstance(arg, Source) and (arg.store.token, arg.path) == place
+
+    for layer in graph.layers.values():
+        if any(is_it(arg) for arg, _ in getattr(layer, "indices", ())):
+            return True
+        if isinstance(layer, MaterializedLayer):
+            tasks = (task for task in layer.mapping.values() if isinstance(task, Task))
+            if any(is_it(arg) for task in tasks for arg in task.args):
+                return True
+    return False
