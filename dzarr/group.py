@@ -1,0 +1,308 @@
+"""The group handle: a folder of arrays and groups, as a mapping.
+
+Knows: how members are named, made, moved and removed. Must not know: what arrays hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from dzarr.array import Array, open_array_node
+from dzarr.attributes import Attributes
+from dzarr.creation import array_metadata, checked_array, checked_group
+from dzarr.describe import array_facts
+from dzarr.display import GroupFacts, TreeNode, group_html, group_text, tree_html, tree_text
+from dzarr.errors import DzarrError, NodeNotFoundError, NodeTypeError, ReadOnlyError
+from dzarr.format.metadata import ArrayMetadata, GroupMetadata
+from dzarr.format.selection import whole
+from dzarr.io.source import Source
+from dzarr.node import (
+    Node,
+    children,
+    create_node,
+    delete_node,
+    find_node,
+    join,
+    layout_of,
+    move_node,
+    read_node,
+    update_attributes,
+)
+from dzarr.options import Options
+
+
+class Group(Mapping[str, Any]):
+    """Arrays and groups by name; ``g["a/b"]`` reaches further down.
+
+    Examples
+    --------
+    >>> import dzarr
+    >>> g = dzarr.create_group("memory://group-example", attributes={"title": "an example"})
+    >>> a = g.create_array("inner/a", shape=(4,), dtype="f8", chunks=(2,))
+    >>> sorted(g), g["inner/a"].shape, "b" in g
+    (['inner'], (4,), False)
+    """
+
+    def __init__(self, node: Node, options: Options, *, writable: bool) -> None:
+        if not isinstance(node.metadata, GroupMetadata):
+            raise NodeTypeError("not a group", key=node.path)
+        self._node = node
+        self._options = options
+        self._writable = writable
+        self._attributes: Attributes | None = None
+
+    @property
+    def path(self) -> str:
+        """Where the group is in its store."""
+        return self._node.path
+
+    @property
+    def url(self) -> str:
+        """The store, as text without credentials."""
+        return self._node.store.token
+
+    @property
+    def options(self) -> Options:
+        """How handles made from this one read and write."""
+        return self._options
+
+    @property
+    def writable(self) -> bool:
+        """Whether it was opened for writing."""
+        return self._writable
+
+    @property
+    def zarr_format(self) -> int:
+        """2 or 3."""
+        return self._node.metadata.zarr_format
+
+    @property
+    def metadata(self) -> GroupMetadata:
+        """What its document says."""
+        metadata = self._node.metadata
+        if not isinstance(metadata, GroupMetadata):
+            raise NodeTypeError("not a group", key=self.path)
+        return metadata
+
+    @property
+    def attrs(self) -> Attributes:
+        """The attributes; changes are written at once."""
+        if self._attributes is None:
+            values = self._node.metadata.attributes
+            self._attributes = Attributes(values, self._change_attributes if self._writable else None)
+        return self._attributes
+
+    def _change_attributes(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+        self._node = update_attributes(self._node, change)
+        return self._node.metadata.attributes
+
+    # Members
+
+    def __getitem__(self, name: str) -> Any:
+        path = join(self.path, name)
+        try:
+            node = read_node(self._node.store, path)
+        except NodeNotFoundError as error:
+            error.message = f"no member {name!r} in group {self.path or '/'!r}"
+            raise
+        return self._handle(node)
+
+    def _handle(self, node: Node) -> Array | Group:
+        if isinstance(node.metadata, ArrayMetadata):
+            return open_array_node(node, self._options, writable=self._writable)
+        return Group(node, self._options, writable=self._writable)
+
+    def __contains__(self, name: object) -> bool:
+        if not isinstance(name, str):
+            return False
+        try:
+            return find_node(self._node.store, join(self.path, name)) is not None
+        except DzarrError:
+            return False
+
+    def __iter__(self) -> Iterator[str]:
+        for name, _ in children(self._node.store, self.path):
+            yield name
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _members(self) -> Iterator[tuple[str, Array | Group]]:
+        for name, node in children(self._node.store, self.path):
+            if isinstance(node, DzarrError):
+                continue  # it is still among the keys, and g[name] says what is wrong with it
+            try:
+                handle = self._handle(node)
+            except DzarrError:
+                continue
+            yield name, handle
+
+    def arrays(self) -> Iterator[tuple[str, Array]]:
+        """Yield (name, array) of the arrays directly in this group; unreadable ones are left out."""
+        for name, member in self._members():
+            if isinstance(member, Array):
+                yield name, member
+
+    def groups(self) -> Iterator[tuple[str, Group]]:
+        """Yield (name, group) of the groups directly in this one."""
+        for name, member in self._members():
+            if isinstance(member, Group):
+                yield name, member
+
+    # Changes
+
+    def create_array(self, name: str, *, overwrite: bool = False, **create: Any) -> Array:
+        """Make an array below this group; the parameters are those of ``dzarr.create``."""
+        self._check_writable()
+        create.setdefault("zarr_format", self.zarr_format)
+        path = join(self.path, self._named(name))
+        metadata = array_metadata(self._options, **create)
+        node = create_node(self._node.store, path, metadata, overwrite=overwrite)
+        return open_array_node(node, self._options, writable=True)
+
+    def create_group(self, name: str, *, attributes: Mapping[str, Any] | None = None, overwrite: bool = False) -> Group:
+        """Make a group below this one, and those on the way to it that are missing."""
+        self._check_writable()
+        metadata = GroupMetadata(self._node.metadata.zarr_format, dict(attributes or {}))
+        path = join(self.path, self._named(name))
+        return Group(create_node(self._node.store, path, metadata, overwrite=overwrite), self._options, writable=True)
+
+    def require_array(self, name: str, *, shape: Any, dtype: Any, **create: Any) -> Array:
+        """Return the array `name`, made if it is not there. Raises GridError or DTypeError if it is another one."""
+        if name not in self:
+            return self.create_array(name, shape=shape, dtype=dtype, **create)
+        return checked_array(self[name], shape, dtype)
+
+    def require_group(self, name: str) -> Group:
+        """Return the group `name`, made if it is not there. Raises NodeTypeError where an array is in its place."""
+        return checked_group(self[name]) if name in self else self.create_group(name)
+
+    def create_hierarchy(self, members: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Array | Group]:
+        """Make many members at once: path -> keywords of ``create_array``, or None for a group.
+
+        All are checked before the first is written.
+
+        Examples
+        --------
+        >>> import dzarr
+        >>> g = dzarr.create_group("memory://hierarchy-example")
+        >>> made = g.create_hierarchy({"raw": None, "raw/x": {"shape": (8,), "dtype": "u2", "chunks": (4,)}})
+        >>> sorted(made)
+        ['raw', 'raw/x']
+        """
+        self._check_writable()
+        planned: dict[str, ArrayMetadata | None] = {}
+        for name, keywords in members.items():
+            path = join(self.path, self._named(name))
+            if find_node(self._node.store, path) is not None:
+                self._refuse_existing(path)
+            form = {"zarr_format": self.zarr_format}
+            planned[name] = None if keywords is None else array_metadata(self._options, **(form | dict(keywords)))
+        made: dict[str, Array | Group] = {}
+        for name in sorted(planned, key=lambda name: name.count("/")):
+            metadata = planned[name] or GroupMetadata(self._node.metadata.zarr_format)
+            path = join(self.path, name)
+            made[name] = self._handle(create_node(self._node.store, path, metadata))
+        return {name: made[name] for name in members}
+
+    def _refuse_existing(self, path: str) -> None:
+        from_there = find_node(self._node.store, path)
+        if from_there is not None:
+            create_node(self._node.store, path, from_there.metadata)  # raises the error that names what is there
+
+    def __delitem__(self, name: str) -> None:
+        self._check_writable()
+        path = join(self.path, self._named(name))
+        if name not in self:
+            raise NodeNotFoundError(f"no member {name!r} in group {self.path or '/'!r}", key=path)
+        delete_node(self._node.store, path)
+
+    def move(self, source: str, target: str) -> None:
+        """Move a member, with all below it, to another place below this group."""
+        self._check_writable()
+        move_node(self._node.store, join(self.path, self._named(source)), join(self.path, self._named(target)))
+
+    def _named(self, name: str) -> str:
+        if not isinstance(name, str) or not name.strip("/"):
+            raise NodeTypeError("a member needs a name", found=name)
+        return name
+
+    def _check_writable(self) -> None:
+        if not self._writable:
+            raise ReadOnlyError("the group was opened for reading", key=self.path or "/", fix="open it with mode='r+'")
+
+    def refresh(self) -> Group:
+        """Read the group's document again, in place. Returns the handle itself."""
+        self._node = read_node(self._node.store, self.path, self.zarr_format)
+        self._attributes = None
+        return self
+
+    def with_options(self, **changes: Any) -> Group:
+        """Return the same group with other options, by name: see ``dzarr.Options``."""
+        return Group(self._node, replace(self._options, **changes), writable=self._writable)
+
+    # People
+
+    def tree(self, depth: int | None = None) -> Tree:
+        """Return the hierarchy below this group, to be printed; `depth` levels of it."""
+        return Tree(TreeNode(self.path.rpartition("/")[2] or "/", None, self._branches(depth)))
+
+    def _branches(self, depth: int | None) -> tuple[TreeNode, ...]:
+        if depth is not None and depth <= 0:
+            return ()
+        nodes = []
+        for name, node in children(self._node.store, self.path):
+            if isinstance(node, DzarrError):
+                nodes.append(TreeNode(f"{name} (unreadable: {node.message})", None, ()))
+            elif isinstance(node.metadata, ArrayMetadata):
+                nodes.append(self._leaf(name, node))
+            else:
+                below = Group(node, self._options, writable=False)._branches(None if depth is None else depth - 1)
+                nodes.append(TreeNode(name, None, below))
+        return tuple(nodes)
+
+    def _leaf(self, name: str, node: Node) -> TreeNode:
+        metadata = node.metadata
+        try:
+            layout = layout_of(metadata, self._options)  # type: ignore[arg-type]
+        except DzarrError as error:
+            return TreeNode(f"{name} (unreadable: {error.message})", None, ())
+        source = Source(node.store, node.path, layout, self._options)
+        facts = array_facts(source, whole(metadata.shape), metadata, self._writable)  # type: ignore[union-attr, arg-type]
+        return TreeNode(name, facts, ())
+
+    def facts(self) -> GroupFacts:
+        """Return what the reprs show, as plain data; costs one listing."""
+        arrays = groups = 0
+        for _, node in children(self._node.store, self.path):
+            if isinstance(node, Node):
+                is_array = isinstance(node.metadata, ArrayMetadata)
+                arrays, groups = arrays + is_array, groups + (not is_array)
+        return GroupFacts(self.path, self.url, self.zarr_format, arrays, groups, len(self.attrs), self._writable)
+
+    def __repr__(self) -> str:
+        return group_text(self.facts())
+
+    def _repr_html_(self) -> str:
+        return group_html(self.facts())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Group) and (other.url, other.path) == (self.url, self.path)
+
+    def __hash__(self) -> int:
+        return hash((self.url, self.path))
+
+
+class Tree:
+    """A hierarchy that prints as one."""
+
+    def __init__(self, node: TreeNode) -> None:
+        self.node = node
+
+    def __repr__(self) -> str:
+        return tree_text(self.node)
+
+    def _repr_html_(self) -> str:
+        return tree_html(self.node)
