@@ -1,0 +1,8 @@
+"""The demo: real climate, ocean and brain data through the whole library, with figures and a report.
+
+Knows: only the public functions of dzarr. It needs the `demo` extra. `dzarr.demo.run.run` starts it:
+
+    sources   real files -> dask arrays             science  numpy functions of whole arrays
+    field     the synthetic gigabyte                recorder steps, timings, progress bars, checks
+    climate, ocean, brain, synthetic: one leg each  figures, report: PNG and HTML
+"""

@@ -1,0 +1,62 @@
+"""The synthetic field: a gigabyte that any process can make any part of.
+
+Knows: a formula. Must not know: where the values go.
+
+    value(z, y, x) = 2000 + 900 sin(z) + 600 sin(y) sin(x) + noise(z, y, x)      uint16, noise is Poisson-like
+
+The noise is looked up in one short random table by position, so that every region can be made again and
+compared byte for byte without keeping the whole.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from numpy.typing import NDArray
+
+PERIOD = 1_048_573
+"""Length of the noise table: a prime, so that rows don't line up."""
+
+
+def values(region: tuple[slice, ...], edge: int) -> NDArray[np.uint16]:
+    """Return the field in `region` of a cube of `edge`.
+
+    Examples
+    --------
+    >>> whole = values((slice(0, 8),) * 3, 8)
+    >>> part = values((slice(2, 5), slice(0, 8), slice(7, 8)), 8)
+    >>> bool((whole[2:5, :, 7:] == part).all()), whole.dtype
+    (True, dtype('uint16'))
+    """
+    z, y, x = (np.arange(axis.start, axis.stop) for axis in region)
+    waves = [np.sin(np.asarray(axis, np.float64) * (2 * np.pi / edge)) for axis in (z, y, x)]
+    plane = np.rint(600 * waves[1][:, None] * waves[2]).astype(np.int32)
+    out = np.empty((len(z), len(y), len(x)), np.uint16)
+    rows = y[:, None] * 104_729 + x
+    for i, (place, wave) in enumerate(zip(z, waves[0], strict=True)):
+        noise = _noise()[(rows + int(place) * 15_485_863) % PERIOD]
+        out[i] = plane + (int(np.rint(2000 + 900 * wave)) + noise)
+    return out
+
+
+@cache
+def _noise() -> NDArray[np.int32]:
+    return np.random.default_rng(2).poisson(60, PERIOD).astype(np.int32)
+
+
+def lazy(edge: int, chunks: Any) -> da.Array:
+    """Return the whole field as a dask array."""
+    blocks = da.core.normalize_chunks(chunks, (edge,) * 3, dtype=np.uint16)
+    cube: da.Array = da.map_blocks(
+        make_block, edge, chunks=blocks, dtype=np.uint16, meta=np.empty((0, 0, 0), np.uint16)
+    )
+    return cube
+
+
+def make_block(edge: int, block_info: Any = None) -> NDArray[np.uint16]:
+    """Make the block that `block_info` tells: the task of `lazy`."""
+    location = block_info[None]["array-location"]
+    return values(tuple(slice(start, stop) for start, stop in location), edge)
