@@ -8,6 +8,7 @@ everything that computes goes to ``dask.array``.
 from __future__ import annotations
 
 import secrets
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -214,14 +215,19 @@ class Array(DuckArray):
         selection = self._selection if region is ... else self._selection.basic(region)
         if fields is not None:
             fields = self._fields(fields)
-        return read_region(self._source, selection, out, fields=fields, threads=1 if in_task() else None)
+        return read_region(
+            self._source,
+            selection,
+            out,
+            fields=fields,
+            threads=1 if "distributed" in sys.modules and in_task() else None,
+        )
 
     def _fields(self, fields: Any) -> Any:
-        names = [fields] if isinstance(fields, str) else list(fields)
+        names = [fields] if isinstance(fields, str) else list(fields) if isinstance(fields, (list, tuple)) else []
         known = self.dtype.names or ()
-        unknown = [name for name in names if name not in known]
-        if unknown:
-            raise RegionError("no such field", found=unknown, expected=f"of {list(known)}")
+        if not names or len(set(map(repr, names))) < len(names) or any(name not in known for name in names):
+            raise RegionError("fields are wrong", found=fields, expected=f"a field, or a list of some of {list(known)}")
         return fields if isinstance(fields, str) else names
 
     def __getitem__(self, index: Any) -> Any:
@@ -295,7 +301,13 @@ class Array(DuckArray):
         self.check_writable()
         array = fitting(values, selection.shape, self.dtype)
         with WriteResult.timed() as timer:
-            done = write_region(self._source, selection, array, lock=lock, threads=1 if in_task() else None)
+            done = write_region(
+                self._source,
+                selection,
+                array,
+                lock=lock,
+                threads=1 if "distributed" in sys.modules and in_task() else None,
+            )
         self._renew()
         return timer.result(self, selection, done)
 

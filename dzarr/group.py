@@ -6,15 +6,26 @@ Knows: how members are named, made, moved and removed. Must not know: what array
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from dzarr.array import Array, open_array_node
 from dzarr.attributes import Attributes
+from dzarr.consolidated import ancestors
 from dzarr.creation import array_metadata, checked_array, checked_group
 from dzarr.describe import array_facts
 from dzarr.display import GroupFacts, TreeNode, group_html, group_text, tree_html, tree_text
-from dzarr.errors import DzarrError, NodeNotFoundError, NodeTypeError, ReadOnlyError
+from dzarr.errors import (
+    DzarrError,
+    MetadataError,
+    NodeExistsError,
+    NodeNotFoundError,
+    NodeTypeError,
+    ReadOnlyError,
+    UnsupportedError,
+)
+from dzarr.format.members import mapping
 from dzarr.format.metadata import ArrayMetadata, GroupMetadata
 from dzarr.format.selection import whole
 from dzarr.io.source import Source
@@ -118,9 +129,13 @@ class Group(Mapping[str, Any]):
         if not isinstance(name, str):
             return False
         try:
-            return find_node(self._node.store, join(self.path, name)) is not None
+            path = join(self.path, name)
         except DzarrError:
-            return False
+            return False  # what can't be a name is no member's
+        try:
+            return find_node(self._node.store, path) is not None
+        except (MetadataError, UnsupportedError):
+            return True  # it is there, and g[name] says what is wrong with it
 
     def __iter__(self) -> Iterator[str]:
         for name, _ in children(self._node.store, self.path):
@@ -165,19 +180,24 @@ class Group(Mapping[str, Any]):
     def create_group(self, name: str, *, attributes: Mapping[str, Any] | None = None, overwrite: bool = False) -> Group:
         """Make a group below this one, and those on the way to it that are missing."""
         self._check_writable()
-        metadata = GroupMetadata(self._node.metadata.zarr_format, dict(attributes or {}))
+        metadata = GroupMetadata(self._node.metadata.zarr_format, mapping(attributes or {}, "attributes"))
         path = join(self.path, self._named(name))
         return Group(create_node(self._node.store, path, metadata, overwrite=overwrite), self._options, writable=True)
 
     def require_array(self, name: str, *, shape: Any, dtype: Any, **create: Any) -> Array:
         """Return the array `name`, made if it is not there. Raises GridError or DTypeError if it is another one."""
         if name not in self:
-            return self.create_array(name, shape=shape, dtype=dtype, **create)
+            with suppress(NodeExistsError):  # somebody else made it meanwhile
+                return self.create_array(name, shape=shape, dtype=dtype, **create)
         return checked_array(self[name], shape, dtype)
 
     def require_group(self, name: str) -> Group:
         """Return the group `name`, made if it is not there. Raises NodeTypeError where an array is in its place."""
-        return checked_group(self[name]) if name in self else self.create_group(name)
+        if name not in self:
+            with suppress(NodeExistsError):  # somebody else made it meanwhile
+                return self.create_group(name)
+        group: Group = checked_group(self[name])
+        return group
 
     def create_hierarchy(self, members: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Array | Group]:
         """Make many members at once: path -> keywords of ``create_array``, or None for a group.
@@ -199,13 +219,21 @@ class Group(Mapping[str, Any]):
             if find_node(self._node.store, path) is not None:
                 self._refuse_existing(path)
             form = {"zarr_format": self.zarr_format}
-            planned[name] = None if keywords is None else array_metadata(self._options, **(form | dict(keywords)))
+            keywords = None if keywords is None else mapping(keywords, f"members[{name!r}]")
+            planned[path] = None if keywords is None else array_metadata(self._options, **(form | keywords))
+        for path in planned:
+            self._check_above(path, planned)
         made: dict[str, Array | Group] = {}
-        for name in sorted(planned, key=lambda name: name.count("/")):
-            metadata = planned[name] or GroupMetadata(self._node.metadata.zarr_format)
-            path = join(self.path, name)
-            made[name] = self._handle(create_node(self._node.store, path, metadata))
-        return {name: made[name] for name in members}
+        for path in sorted(planned, key=lambda path: path.count("/")):
+            metadata = planned[path] or GroupMetadata(self._node.metadata.zarr_format)
+            made[path] = self._handle(create_node(self._node.store, path, metadata))
+        return {name: made[join(self.path, name)] for name in members}
+
+    def _check_above(self, path: str, planned: Mapping[str, ArrayMetadata | None]) -> None:
+        for above in ancestors(path):
+            node = None if above in planned else find_node(self._node.store, above)
+            if planned.get(above) is not None or (node is not None and isinstance(node.metadata, ArrayMetadata)):
+                raise NodeTypeError("an array holds no members", key=above, found=path, fix="choose a path outside it")
 
     def _refuse_existing(self, path: str) -> None:
         from_there = find_node(self._node.store, path)

@@ -136,4 +136,4 @@ def _as_dask(thing: Any) -> Any:
 def in_task() -> bool:
     """Return whether the calling thread runs a task of a distributed worker."""
     # The workers' threads are the cluster's to give: a task that took more would starve its neighbours.
-    return "distributed" in sys.modules and bool(dzarr.graph.in_task())
+    return bool(dzarr.graph.in_task())

@@ -6,7 +6,6 @@ Source: Zarr v3 core, "Chunk key encoding", and its registered encodings ``defau
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,16 +27,14 @@ class KeyEncoding:
     name: Literal["default", "v2"]
     separator: Literal["/", "."]
 
+    @property
+    def head(self) -> tuple[str, ...]:
+        """What stands before the coordinates."""
+        return ("c",) if self.name == "default" else ()
+
     def key(self, coords: tuple[int, ...]) -> str:
         """Return the key of the object at `coords`."""
-        return self.encoder()(coords)
-
-    def encoder(self) -> Callable[[tuple[int, ...]], str]:
-        """Return `key` with everything looked up, for loops over many objects."""
-        join = self.separator.join
-        if self.name == "v2":
-            return lambda coords: join(map(str, coords)) if coords else "0"
-        return lambda coords: join(("c", *map(str, coords)))
+        return self.separator.join([*self.head, *map(str, coords)]) or "0"
 
     def coords(self, key: str, ndim: int) -> tuple[int, ...] | None:
         """Return the coordinates that `key` stands for, or None where it is no key of this array."""

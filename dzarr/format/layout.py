@@ -11,7 +11,7 @@ chunk grid and a pipeline, and no loop asks what codec it deals with.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from math import prod
@@ -110,9 +110,10 @@ class Layout:
         return bool(self._levels)
 
     @cached_property
-    def encode_key(self) -> Callable[[tuple[int, ...]], str]:
-        """Object coordinates to the object's key within the array's folder."""
-        return self.metadata.keys.encoder()
+    def key_parts(self) -> tuple[tuple[str, ...], str, str]:
+        """What keys are made of: the parts before the coordinates, the separator, the key of a 0-d array's object."""
+        keys = self.metadata.keys
+        return keys.head, keys.separator, keys.key(())
 
     @cached_property
     def _objects(self) -> dict[tuple[int, ...], ObjectLayout]:

@@ -25,14 +25,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-OWN = ".dzarr"
-"""The folder, inside an array's folder, of what is not data."""
-
-TEMPORARIES = f"{OWN}/tmp"  # noqa: S108
-"""The folder, inside an array's folder, of the temporaries of its objects."""
-
-HIDDEN = ".dz-"
-"""How the names of temporaries begin that lie beside their target."""
+from dzarr.io.files import version_of
+from dzarr.io.paths import HIDDEN
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _RANDOM_BITS = (1 << 20) - 1  # about a millisecond
@@ -61,11 +55,6 @@ def _this_host() -> str:
 
 HOST = _this_host()
 """This machine, as temporaries name it: together with a pid it tells whether their writer lives."""
-
-
-def version_of(state: os.stat_result) -> str:
-    """Return the version that `state` (of a file, not of a link) stands for."""
-    return f"{state.st_ino:x}-{state.st_mtime_ns:x}-{state.st_size:x}"
 
 
 def temporary_in(folder: str) -> str:

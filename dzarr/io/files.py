@@ -18,7 +18,7 @@ from contextlib import suppress
 import numpy as np
 
 from dzarr.errors import StoreError
-from dzarr.io.atomic import HIDDEN, OWN, version_of
+from dzarr.io.paths import HIDDEN, OWN
 from dzarr.io.ranges import resolve
 from dzarr.io.store import Buffer, Parts, VersionChanged, Want
 
@@ -31,6 +31,11 @@ _HUGE = 32 << 20
 def is_absent(error: OSError, path: str) -> bool:
     """Return whether `error` says that there is no file at `path` (there may be a folder)."""
     return error.errno in _ABSENT or (isinstance(error, PermissionError) and os.path.isdir(path))
+
+
+def version_of(state: os.stat_result) -> str:
+    """Return the version that `state` (of a file, not of a link) stands for."""
+    return f"{state.st_ino:x}-{state.st_mtime_ns:x}-{state.st_size:x}"
 
 
 def answer(path: str, want: Want) -> Parts | None:
@@ -68,8 +73,12 @@ def _answer_once(path: str, want: Want) -> Parts | None:
         size = state.st_size
         if not want.ranges:
             return Parts((_read(fd, 0, size, want.key),), version, size)
-        spans = [resolve(wanted, size, want.key) for wanted in want.ranges]
-        return Parts(tuple([_read(fd, start, stop - start, want.key) for start, stop in spans]), version, size)
+        buffers = []
+        for start, stop in want.ranges:
+            if stop is None or not 0 <= start <= stop <= size:
+                start, stop = resolve((start, stop), size, want.key)
+            buffers.append(_read(fd, start, stop - start, want.key))
+        return Parts(tuple(buffers), version, size)
     finally:
         os.close(fd)
 

@@ -15,7 +15,8 @@ import sys
 import time
 from contextlib import suppress
 
-from dzarr.io.atomic import HIDDEN, HOST, TEMPORARIES, temporary_beside
+from dzarr.io.atomic import HOST, temporary_beside
+from dzarr.io.paths import HIDDEN, TEMPORARIES
 
 _DAY = 86_400
 

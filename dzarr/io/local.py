@@ -16,6 +16,7 @@ loses by luck. That is for sole owners.
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -24,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from dzarr.errors import ConflictError, DzarrError, ReadOnlyError, StoreError
-from dzarr.io import files, leftovers
-from dzarr.io.atomic import version_of
+from dzarr.io import files, leftovers, observe
+from dzarr.io.files import version_of
 from dzarr.io.observe import count
 from dzarr.io.paths import Paths
 from dzarr.io.publish import Publisher
@@ -115,12 +116,19 @@ class LocalStore:
         """See `Store.fetch`."""
         for i, want in enumerate(wanted):
             parts = self._answer(want)
-            count("fetch", self.token, want.key, 1, sum(map(len, parts.buffers)) if parts else 0)
+            if observe.observers or observe.log.isEnabledFor(logging.DEBUG):
+                count("fetch", self.token, want.key, 1, sum(map(len, parts.buffers)) if parts else 0)
             yield i, parts
 
     def _answer(self, want: Want) -> Parts | None:
-        with self._naming(want.key, "read"):
-            return files.answer(self._paths.of(want.key), want)
+        # The shortest way, as every small read comes by here.
+        place = self._paths.known.get(want.key) or self._paths.of(want.key)
+        try:
+            return files.answer(place, want)
+        except (OSError, UnicodeError) as error:
+            if isinstance(error, DzarrError):
+                raise
+            raise self._trouble(want.key, "read", error) from error
 
     def head(self, key: str) -> tuple[int, Version] | None:
         """See `Store.head`."""
@@ -246,7 +254,10 @@ class LocalStore:
             yield
         except DzarrError:
             raise
-        except OSError as error:
-            raise StoreError(f"could not {verb} it: {error.strerror or error}", key=key, found=self.path) from error
-        except UnicodeError as error:
-            raise StoreError("a key that can't be a file name", key=key, found=str(error)) from error
+        except (OSError, UnicodeError) as error:
+            raise self._trouble(key, verb, error) from error
+
+    def _trouble(self, key: str, verb: str, error: OSError | UnicodeError) -> StoreError:
+        if isinstance(error, UnicodeError):
+            return StoreError("a key that can't be a file name", key=key, found=str(error))
+        return StoreError(f"could not {verb} it: {error.strerror or error}", key=key, found=self.path)

@@ -26,10 +26,10 @@ from typing import Any, Protocol
 import google_crc32c
 
 from dzarr.errors import LockError, UnsupportedError
-from dzarr.io.atomic import OWN
 from dzarr.io.keyed import in_process
 from dzarr.io.local import LocalStore
 from dzarr.io.memory import MemoryStore
+from dzarr.io.paths import OWN
 from dzarr.io.store import Store
 from dzarr.io.stripes import Held, lock_file
 from dzarr.options import Options

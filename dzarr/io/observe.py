@@ -21,7 +21,7 @@ LOG_LENGTH = 10_000
 """Requests that one observer remembers one by one; older ones stay counted."""
 
 _WRITES = frozenset({"set", "set_if"})
-_log = logging.getLogger("dzarr.store")
+log = logging.getLogger("dzarr.store")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,9 @@ class Seen:
         raise UnsupportedError("an observer counts in its own process only", fix="observe inside the task")
 
 
-_observers: tuple[Seen, ...] = ()
+observers: tuple[Seen, ...] = ()
+"""Who is watching; stores may look here, and at `log`, before they call `count`."""
+
 _changing = Lock()
 
 
@@ -98,31 +100,31 @@ def observe() -> Iterator[Seen]:
     >>> seen.requests, seen.bytes_read, seen.by_kind
     (1, 250, {'get': 1})
     """
-    global _observers
+    global observers
     seen = Seen()
     with _changing:
-        _observers += (seen,)
+        observers += (seen,)
     try:
         yield seen
     finally:
         with _changing:
-            _observers = tuple(other for other in _observers if other is not seen)
+            observers = tuple(other for other in observers if other is not seen)
 
 
 def count(kind: str, store_token: str, key: str, requests: int, nbytes: int) -> None:
     """Tell whoever watches that a store was asked. Called by stores."""
-    if _observers:
+    if observers:
         request = Request(kind, store_token, key, requests, nbytes)
-        for seen in _observers:
+        for seen in observers:
             seen.add(request)
-    if _log.isEnabledFor(logging.DEBUG):
-        _log.debug("%s %s/%s: %d request(s), %d bytes", kind, store_token, key, requests, nbytes)
+    if log.isEnabledFor(logging.DEBUG):
+        log.debug("%s %s/%s: %d request(s), %d bytes", kind, store_token, key, requests, nbytes)
 
 
 def _after_fork() -> None:
     # Another thread of the parent may have held a lock at the fork; the child's observers start anew.
-    global _observers, _changing
-    _observers = ()
+    global observers, _changing
+    observers = ()
     _changing = Lock()
 
 

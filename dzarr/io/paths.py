@@ -14,6 +14,18 @@ import sys
 from dzarr.errors import StoreError
 from dzarr.io.store import check_key
 
+OWN = ".dzarr"
+"""The folder, inside an array's folder, of what is not data."""
+
+TEMPORARIES = f"{OWN}/tmp"  # noqa: S108
+"""The folder, inside an array's folder, of the temporaries of its objects."""
+
+HIDDEN = ".dz-"
+"""How the names of temporaries begin that lie beside their target."""
+
+KNOWN = 10_000
+"""Keys whose places are remembered: checking one costs more than opening its file."""
+
 _RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{i}" for port in ("COM", "LPT") for i in range(1, 10))}
 
 
@@ -30,13 +42,18 @@ class Paths:
         self.root = os.path.realpath(root)
         self._below = self.root if self.root.endswith(os.sep) else self.root + os.sep
         self._trusted: set[str] = set()
+        self.known: dict[str, str] = {}
+        """The places of keys that were found legal."""
 
     def of(self, key: str) -> str:
         """Return the path of `key`, or raise StoreError for an illegal key."""
         check_key(key)
         if sys.platform == "win32":
             check_windows(key)
-        return self._below + key
+        if len(self.known) >= KNOWN:
+            self.known.clear()
+        self.known[key] = place = self._below + key
+        return place
 
     def folder(self, prefix: str) -> tuple[str, str]:
         """Return the path of the folder `prefix` ("" for the root), and what keys in it begin with."""

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from dzarr.errors import StoreError
 from dzarr.io import atomic
 from dzarr.io.keyed import in_process
-from dzarr.io.paths import Paths
+from dzarr.io.paths import TEMPORARIES, Paths
 from dzarr.io.store import Buffer, Version
 from dzarr.io.stripes import Held, lock_directory
 
@@ -70,7 +70,7 @@ class Publisher:
     def _temporary(self, key: str, place: str) -> str:
         if self.array is None or not key.startswith(self.array):
             return atomic.temporary_beside(place)
-        folder = f"{self.paths.root}/{self.array}{atomic.TEMPORARIES}"
+        folder = f"{self.paths.root}/{self.array}{TEMPORARIES}"
         self.paths.admit(folder, key)
         return atomic.temporary_in(folder)
 

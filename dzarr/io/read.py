@@ -14,16 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from dzarr.errors import CorruptObjectError, RegionError
+from dzarr.errors import CodecError, CorruptObjectError, RegionError
 from dzarr.format.grid import Indices
 from dzarr.format.layout import ObjectLayout
 from dzarr.format.pieces import Cut, Inside, cut
 from dzarr.format.selection import Dim, Points, Selection
-from dzarr.io.fetch import fetch_chunks, restarting
+from dzarr.io.cache import indexes
+from dzarr.io.fetch import Located, fetch_chunks, restarting
 from dzarr.io.place import place_rows
 from dzarr.io.pool import cores, run_all
 from dzarr.io.rows import Row, group_columns, open_mesh, point_rows, rows_of
 from dzarr.io.source import Source
+from dzarr.io.store import VersionChanged, Want
 
 Array = np.ndarray[Any, Any]
 
@@ -36,7 +38,11 @@ def read_region(
     `threads` None takes the options' number; a Dask task passes 1. Raises RegionError for an `out` that
     doesn't fit, CorruptObjectError, StoreError or MissingObjectError for objects that can't be read.
     """
-    dtype = source.layout.dtype if fields is None else source.layout.dtype[fields]
+    dtype = source.layout.metadata.dtype if fields is None else source.layout.dtype[fields]
+    if out is None and fields is None:
+        found = _read_inside(source, selection)
+        if found is not None:
+            return found
     out = _output(out, selection.shape, dtype)
     if out.size == 0:
         return out
@@ -44,19 +50,76 @@ def read_region(
         threads = source.options.threads or cores()
     if selection.points is not None:
         _read_points(source, selection, selection.points, out, fields, threads)
-        return out
+        return _repeated(selection, out)
     view, indices = stored_view(selection, out)
     cuts = [cut(index, axis) for index, axis in zip(indices, source.layout.grid, strict=True)]
     jobs = prod(map(len, cuts))
     threads = min(threads, jobs)
     budget = source.options.inflight_bytes // threads
     run_all(lambda pieces: _read_object(source, pieces, view, fields, budget), product(*cuts), threads)
+    return _repeated(selection, out)
+
+
+def _repeated(selection: Selection, out: Array) -> Array:
+    """Copy what was read once along new dimensions that an index array has made longer."""
+    for k, dim in enumerate(selection.dims):
+        if dim.kind == "new" and dim.ref > 1:
+            along = np.moveaxis(out, k, 0)
+            along[:-1] = along[-1]
     return out
+
+
+def _read_inside(source: Source, selection: Selection) -> Array | None:
+    """Read a box that lies in one chunk of a shard whose index is known; None where it is not so.
+
+    Many small reads are a way of working of its own (probes, random crops), and the general way's cost is
+    mostly geometry that one chunk does not need. Whatever is unusual is left to the general way.
+    """
+    layout, store = source.layout, source.store
+    obj = layout.uniform
+    if obj is None or not obj.levels or layout.outer or source.options.cache == "off":
+        return None
+    flat, coords, inside, slices = 0, [], [], 0
+    for index, axis, chunk, stride in zip(selection.axes, layout.metadata.grid, obj.chunk, obj.strides, strict=True):
+        if isinstance(index, int):
+            first = last = index
+        elif isinstance(index, range) and index and index.step > 0:
+            first, last = index[0], index[-1]
+        else:
+            return None
+        cell, within = divmod(first, axis.step)  # type: ignore[union-attr]
+        part, begin = divmod(within, chunk)
+        end = begin + last - first
+        if end >= chunk:
+            return None
+        coords.append(cell)
+        flat += part * stride
+        if isinstance(index, int):
+            inside.append(begin)
+        else:
+            inside.append(slice(begin, end + 1, index.step))
+            slices += 1
+    key = source.key(tuple(coords))
+    located: Located | None = indexes(source.options.index_cache_bytes).get((store.token, key))
+    if located is None or located.offsets[flat] < 0 or len(selection.dims) != slices:
+        return None
+    start = located.offsets[flat]
+    values = np.empty(obj.pipeline.stored_shape, obj.pipeline.dtype)
+    try:
+        for _, parts in store.fetch([Want(key, ((start, start + located.lengths[flat]),), located.version)]):
+            obj.pipeline.decode_into(parts.buffers[0], values)  # type: ignore[union-attr]
+    except (VersionChanged, CodecError):
+        return None  # the general way starts over, or says which chunk it was
+    if obj.inverse is not None:
+        values = values.transpose(obj.inverse)
+    return values if slices and values.shape == selection.shape else np.array(values[tuple(inside)])
 
 
 def _output(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     if out is None:
         return np.empty(shape, dtype)
+    dtype, own = dtype.subdtype or (dtype, ())  # a field that is an array adds its dimensions
+    shape += own
     if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype:
         found = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
         raise RegionError("out does not fit what is read", found=found, expected=f"{dtype} {shape}")
@@ -83,7 +146,7 @@ def stored_view(selection: Selection, out: Array) -> tuple[Array, list[Inside]]:
     axis = 0
     for dim in selection.dims:
         if dim.kind == "new":
-            index.append(0)
+            index.append(-1)  # the last one, as what is assigned last stays
             continue
         index += [None] * (dim.ref - axis)
         axis = dim.ref + 1
@@ -102,7 +165,7 @@ def _read_object(source: Source, pieces: Sequence[Cut], view: Array, fields: Any
         _read_rows(source, coords, obj, rows, view[(*(piece.out for piece in pieces), ...)], fields, budget)
         return
     # Positions out of order: gather the object's part on its own, then scatter it.
-    part = np.empty([len(piece.inside) for piece in pieces], view.dtype)
+    part = np.empty([*(len(piece.inside) for piece in pieces), *view.shape[len(pieces) :]], view.dtype)
     _read_rows(source, coords, obj, rows, part, fields, budget)
     view[open_mesh([piece.out for piece in pieces])] = part
 
@@ -137,8 +200,8 @@ def _read_points(source: Source, selection: Selection, points: Points, out: Arra
     """Read coordinates: the points of each object together, whatever their order."""
     where, indices = point_view(selection, points)
     coords = points.coords.reshape(len(points.axes), -1)
-    shape = [coords.shape[1], *(len(index) for index in indices.values())]
-    flat = np.empty(shape, out.dtype)
+    own = out.shape[len(selection.dims) :]
+    flat = np.empty([coords.shape[1], *(len(index) for index in indices.values()), *own], out.dtype)
     budget = source.options.inflight_bytes // threads
 
     def read_one(job: tuple[tuple[int, ...], Indices, dict[int, Cut]]) -> None:
@@ -170,7 +233,7 @@ def point_jobs(
 
 def point_view(selection: Selection, points: Points) -> tuple[tuple[Any, ...], dict[int, Inside]]:
     """Return the index that shows the output as (points..., other axes in order), and those axes' positions."""
-    where: list[Any] = [0 if dim.kind == "new" else slice(None) for dim in selection.dims]
+    where: list[Any] = [-1 if dim.kind == "new" else slice(None) for dim in selection.dims]
     indices: dict[int, Inside] = {}
     for axis, position in enumerate(selection.axes):
         if isinstance(position, int):

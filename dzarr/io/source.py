@@ -31,7 +31,8 @@ class Source:
 
     def key(self, coords: tuple[int, ...]) -> str:
         """Return the key of the object at `coords` of the object grid."""
-        name = self.layout.encode_key(coords)
+        head, separator, bare = self.layout.key_parts
+        name = separator.join([*head, *map(str, coords)]) if coords else bare
         return f"{self.path}/{name}" if self.path else name
 
     @property

@@ -37,7 +37,7 @@ def test_what_a_store_is_asked(tmp_path, make):
     assert seen.requests == 11
 
 
-def test_observers_nest():
+def testobservers_nest():
     with observe() as outer:
         count("get", "s", "k", 1, 10)
         with observe() as inner:
@@ -45,13 +45,13 @@ def test_observers_nest():
         count("set", "s", "k", 1, 30)
     assert (outer.requests, outer.bytes_read, outer.bytes_written) == (4, 30, 30)
     assert (inner.requests, inner.bytes_read, inner.bytes_written) == (2, 20, 0)
-    assert module._observers == ()
+    assert module.observers == ()
 
 
 def test_it_ends_on_errors():
     with pytest.raises(ZeroDivisionError), observe():
         raise ZeroDivisionError
-    assert module._observers == ()
+    assert module.observers == ()
 
 
 def test_threads_are_counted_together():

@@ -57,6 +57,7 @@ class Blosc(BytesBytes):
     """
 
     name = "blosc"
+    careful = True
 
     def __init__(self, cname: str, clevel: int, shuffle: int, typesize: int | None, blocksize: int) -> None:
         self.cname = cname

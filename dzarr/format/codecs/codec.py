@@ -127,6 +127,8 @@ class BytesBytes(ABC):
     """Turns bytes into other bytes."""
 
     name: str
+    careful = False
+    """Whether `decode_into` raises CodecError for all that can go wrong, so that nobody need watch it."""
 
     def bound(self, spec: ChunkSpec) -> BytesBytes:
         """Return this codec with what it leaves to the elements (their size) filled in. Raises MetadataError."""

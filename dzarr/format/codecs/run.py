@@ -80,12 +80,15 @@ def by_bytes(chain: Chain, context: CodecContext) -> tuple[Decode, DecodeInto]:
         if swap is not None:
             swap(out)
 
+    alone = unwrap is None and swap is None and plain
+    into: DecodeInto = first if alone and chain.after[0][0].careful else decode_into
+
     def decode(data: Buffer) -> Array:
         out = np.empty(shape, dtype)
-        decode_into(data, out)
+        into(data, out)
         return out
 
-    return decode, decode_into
+    return decode, into
 
 
 def by_arrays(chain: Chain, context: CodecContext) -> tuple[Decode, DecodeInto]:

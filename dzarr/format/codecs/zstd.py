@@ -56,6 +56,7 @@ class Zstd(BytesBytes):
     """Zstandard. `checksum` adds one of 4 bytes to each frame, which is verified when decoding."""
 
     name = "zstd"
+    careful = True
 
     def __init__(self, level: int, checksum: bool) -> None:
         self.level = level
