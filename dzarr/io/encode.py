@@ -2,12 +2,12 @@
 
 Knows: rows of chunks, padding at ragged edges, and which chunks need not be stored. Must not know:
 stores, keys or locks. Mirrors place.py: a row of chunks is copied side by side once, then encoded chunk
-by chunk.
+by chunk; where nothing is encoded, a whole object is laid out by one copy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,10 @@ from dzarr.format.layout import Layout, ObjectLayout
 from dzarr.format.shard import assemble
 from dzarr.io.fetch import Blobs
 from dzarr.io.rows import Row
+from dzarr.io.scratch import KEPT_BYTES, scratch_of
 
 Array = np.ndarray[Any, Any]
+IsFill = Callable[[Array], bool]
 
 
 def encode_rows(
@@ -26,15 +28,23 @@ def encode_rows(
     """Return the object's encoded chunks, by flat position: those of `rows` new, the others as in `old`.
 
     Chunks that are partly covered are merged with what `old` holds of them (the fill value where it
-    holds nothing). None stands for a chunk that need not be stored.
+    holds nothing). None stands for a chunk that need not be stored. The answer may share this thread's
+    scratch memory: it is good until the next call.
     """
+    is_fill = None if keep_empty else fill_test(layout.fill)
+    if obj.pipeline.raw and part.shape == obj.shape and obj.count > 1 and obj.nbytes <= KEPT_BYTES:
+        return _laid_out(obj, part, is_fill)
     pick = old.get if isinstance(old, dict) else old.__getitem__
     chunks: list[Any] = [pick(flat) for flat in range(obj.count)] if old else [None] * obj.count
     encode = obj.pipeline.encode
-    is_fill = None if keep_empty else fill_test(layout.fill)
     for row in rows:
         for flat, chunk in _chunks(layout, obj, row, part, pick if old else None):
-            chunks[flat] = None if is_fill is not None and is_fill(chunk) else encode(chunk)
+            if is_fill is not None and is_fill(chunk):
+                chunks[flat] = None
+            else:
+                encoded = encode(chunk)
+                # Anything but new bytes may lie in the scratch memory that the next chunk overwrites.
+                chunks[flat] = encoded if isinstance(encoded, bytes) else bytes(encoded)
     return chunks
 
 
@@ -49,6 +59,23 @@ def object_parts(layout: Layout, obj: ObjectLayout, chunks: Sequence[Any]) -> li
     return [data]
 
 
+def _laid_out(obj: ObjectLayout, part: Array, is_fill: IsFill | None) -> list[Any]:
+    """Lay out a whole object whose chunks are stored as they are."""
+    ndim = len(obj.shape)
+    split = part.reshape([n for pair in zip(obj.counts, obj.chunk, strict=True) for n in pair])
+    axes = range(ndim) if obj.inverse is None else np.argsort(obj.inverse)
+    spread = split.transpose(*(2 * k for k in range(ndim)), *(2 * int(k) + 1 for k in axes))
+    laid = scratch_of(obj.nbytes, obj.pipeline.dtype).reshape(spread.shape)
+    laid[...] = spread
+    nbytes = obj.pipeline.nbytes
+    data = laid.reshape(-1).view(np.uint8).data
+    chunks = laid.reshape(obj.count, -1)
+    return [
+        None if is_fill is not None and is_fill(chunk) else data[k * nbytes : (k + 1) * nbytes]
+        for k, chunk in enumerate(chunks)
+    ]
+
+
 def _chunks(layout: Layout, obj: ObjectLayout, row: Row, part: Array, old: Any) -> Iterator[tuple[int, Array]]:
     """Yield (flat position, elements in stored order, contiguous) of each chunk of a row."""
     if row.inside is not None:
@@ -59,14 +86,21 @@ def _chunks(layout: Layout, obj: ObjectLayout, row: Row, part: Array, old: Any) 
     inverse = obj.inverse
     if row.count == 1:
         stored = values if inverse is None else values.transpose(np.argsort(inverse))
-        yield row.first, np.asarray(stored, order="C")
+        yield row.first, stored if stored.flags.c_contiguous else _copied(obj, 1, stored[None])[0]
         return
     split = values.reshape(*values.shape[:-1], row.count, obj.chunk[-1], copy=False)
     spread = split.transpose(-2, *range(split.ndim - 2), -1)
     if inverse is not None:
         spread = spread.transpose(0, *(int(k) + 1 for k in np.argsort(inverse)))
-    for k, chunk in enumerate(np.asarray(spread, order="C")):
+    for k, chunk in enumerate(spread if spread.flags.c_contiguous else _copied(obj, row.count, spread)):
         yield row.first + k, chunk
+
+
+def _copied(obj: ObjectLayout, count: int, spread: Array) -> Array:
+    pipeline = obj.pipeline
+    copy = scratch_of(count * pipeline.nbytes, pipeline.dtype).reshape(count, *pipeline.stored_shape)
+    copy[...] = spread
+    return copy
 
 
 def _merged(layout: Layout, obj: ObjectLayout, row: Row, k: int, part: Array, old: Any) -> Array:
@@ -87,7 +121,7 @@ def _merged(layout: Layout, obj: ObjectLayout, row: Row, k: int, part: Array, ol
     return buffer
 
 
-def fill_test(fill: Array) -> Any:
+def fill_test(fill: Array) -> IsFill:
     """Return a function that tells whether a contiguous chunk is the fill value throughout, bit for bit.
 
     -0.0 is not 0.0 here, and a NaN equals a NaN of the same payload only.

@@ -12,7 +12,6 @@ contiguous.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,10 +21,10 @@ from dzarr.errors import CodecError, CorruptObjectError
 from dzarr.format.layout import ObjectLayout
 from dzarr.io.fetch import Blobs
 from dzarr.io.rows import Row
+from dzarr.io.scratch import scratch_of
 
 Array = np.ndarray[Any, Any]
 
-KEPT_BYTES = 1 << 25
 
 
 def place_rows(
@@ -61,7 +60,7 @@ def _place_one(obj: ObjectLayout, row: Row, blob: Any, view: Array, fill: Array,
             if _direct(target, pipeline):
                 pipeline.decode_into(blob, target)
                 return
-        scratch = _scratch(pipeline.nbytes, pipeline.dtype).reshape(pipeline.stored_shape)
+        scratch = scratch_of(pipeline.nbytes, pipeline.dtype).reshape(pipeline.stored_shape)
         pipeline.decode_into(blob, scratch)
         values = obj.as_array(scratch)
     if fields is not None:
@@ -81,9 +80,12 @@ def _place_row(obj: ObjectLayout, row: Row, pick: Any, target: Array, fill: Arra
     encoded = [pick(flat) for flat in range(row.first, row.first + count)]
     if pipeline.raw:
         for chunk, blob in zip(chunks, encoded, strict=True):
-            values = fill if blob is None else obj.as_array(pipeline.decode(blob))
+            if blob is None:
+                chunk[...] = fill
+                continue
+            values = obj.as_array(pipeline.decode(blob))
             values = values if fields is None else values[fields]
-            chunk[...] = values if row.inside is None or blob is None else values[row.inside]
+            chunk[...] = values if row.inside is None else values[row.inside]
         return
     decode_into = pipeline.decode_into
     if row.inside is None and obj.inverse is None and fields is None and _direct(chunks[0], pipeline):
@@ -93,7 +95,7 @@ def _place_row(obj: ObjectLayout, row: Row, pick: Any, target: Array, fill: Arra
             else:
                 decode_into(blob, chunk)
         return
-    scratch = _scratch(count * pipeline.nbytes, pipeline.dtype).reshape(count, *pipeline.stored_shape)
+    scratch = scratch_of(count * pipeline.nbytes, pipeline.dtype).reshape(count, *pipeline.stored_shape)
     for part, blob in zip(scratch, encoded, strict=True):
         if blob is None:
             part[...] = fill
@@ -103,23 +105,6 @@ def _place_row(obj: ObjectLayout, row: Row, pick: Any, target: Array, fill: Arra
     if fields is not None:
         values = values[fields]
     chunks[...] = values if row.inside is None else values[(slice(None), *row.inside)]
-
-
-_kept = threading.local()
-
-
-def _scratch(nbytes: int, dtype: np.dtype[Any]) -> Array:
-    """Return memory of this thread that holds `nbytes`; it is reused by the next call.
-
-    Fresh memory costs a page fault every 4 KiB, which for large chunks is a good part of decoding them.
-    """
-    if nbytes > KEPT_BYTES:
-        return np.empty(nbytes // dtype.itemsize, dtype)
-    memory = getattr(_kept, "memory", None)
-    if memory is None or memory.nbytes < nbytes:
-        memory = _kept.memory = np.empty(nbytes, np.uint8)
-    array: Array = memory[:nbytes].view(dtype)
-    return array
 
 
 def _corrupt(obj: ObjectLayout, row: Row, pick: Any, error: CodecError) -> CorruptObjectError:
