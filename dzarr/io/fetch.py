@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from dzarr.errors import ConflictError, DzarrError
+from dzarr.errors import CodecError, ConflictError, CorruptObjectError, DzarrError, StoreError
 from dzarr.format.layout import ObjectLayout
 from dzarr.format.shard import Index, Span, flat_index
 from dzarr.io.cache import indexes
 from dzarr.io.ranges import merge
 from dzarr.io.rows import Row
 from dzarr.io.source import Source
-from dzarr.io.store import Buffer, VersionChanged, Want
+from dzarr.io.store import Buffer, ByteRange, Parts, VersionChanged, Want
 
 ATTEMPTS = 5
 LOCAL_GAP, REMOTE_GAP = 64 * 1024, 1024 * 1024
@@ -58,9 +58,14 @@ def restarting(source: Source, key: str, attempt: Callable[[], None]) -> None:
 
 
 def parse_object(source: Source, key: str, obj: ObjectLayout, data: Buffer) -> Blobs:
-    """Cut a whole object into its encoded chunks."""
-    for codec in reversed(source.layout.outer):
-        data = codec.decode(data, None, source.options.max_decoded_bytes)
+    """Cut a whole object into its encoded chunks. Raises CorruptObjectError."""
+    try:
+        for codec in reversed(source.layout.outer):
+            data = codec.decode(data, None, source.options.max_decoded_bytes)
+    except CodecError as error:
+        raise CorruptObjectError(
+            f"object can't be decoded: {error.message}", key=key, found=error.found, expected=error.expected
+        ) from error
     if not obj.levels:
         return [data]
     located = _locate_in(obj, data, None)
@@ -85,10 +90,12 @@ def fetch_chunks(
         if _worth_whole(source, obj, rows, budget):
             yield rows, _fetch_whole(source, key, obj)
             return
-        located = _fetch_index(source, key, obj)
+        located = _load_index(source, key, obj)
         if located is None:
             yield rows, None
             return
+    if len(located.offsets) != obj.count:
+        raise VersionChanged(key)  # the cached index of another array, which was at this place before
     yield from _fetch_located(source, key, located, rows, budget, fresh)
 
 
@@ -129,11 +136,32 @@ def _remember(source: Source, key: str, located: Located) -> None:
         indexes(source.options.index_cache_bytes).put((source.store.token, key), located)
 
 
+class _Absent(Exception):
+    """There is no such object; caches keep no such news."""
+
+
+def _load_index(source: Source, key: str, obj: ObjectLayout) -> Located | None:
+    """Read the shard's index and keep it; threads that ask for the same one meanwhile wait for this answer."""
+    if source.options.cache == "off":
+        return _fetch_index(source, key, obj)
+
+    def make() -> Located:
+        located = _fetch_index(source, key, obj)
+        if located is None:
+            raise _Absent
+        return located
+
+    try:
+        found: Located = indexes(source.options.index_cache_bytes).load((source.store.token, key), make)
+    except _Absent:
+        return None
+    return found
+
+
 def _fetch_index(source: Source, key: str, obj: ObjectLayout) -> Located | None:
     """Read the shard's index or indexes; nothing else is read."""
     top = obj.levels[0]
-    first = (-top.nbytes, None) if top.at_end else (0, top.nbytes)
-    ((_, parts),) = source.store.fetch([Want(key, (first,))])
+    parts = _fetch_top(source, key, (-top.nbytes, None) if top.at_end else (0, top.nbytes), top.nbytes)
     if parts is None:
         return None
     version, size = parts.version, parts.size
@@ -147,9 +175,21 @@ def _fetch_index(source: Source, key: str, obj: ObjectLayout) -> Located | None:
             raise VersionChanged(key)
         return more.buffers
 
-    located = _located(flat_index(obj.levels, obj.order, size, read), version, size)
-    _remember(source, key, located)
-    return located
+    return _located(flat_index(obj.levels, obj.order, size, read), version, size)
+
+
+def _fetch_top(source: Source, key: str, span: ByteRange, nbytes: int) -> Parts | None:
+    try:
+        ((_, parts),) = source.store.fetch([Want(key, (span,))])
+    except StoreError as error:
+        # A store says that the range lies outside the object; whether the object is at fault, its size tells.
+        now = source.store.head(key)
+        if now is None or now[0] >= nbytes:
+            raise
+        raise CorruptObjectError(
+            "shard is shorter than its index", key=key, found=f"{now[0]} bytes", expected=f"at least {nbytes} bytes"
+        ) from error
+    return parts
 
 
 def _fetch_located(

@@ -54,6 +54,8 @@ def open_store(url: object, *, storage_options: Mapping[str, Any] | None = None,
     if not isinstance(url, (str, os.PathLike)):
         raise UnsupportedError("not a place that can be opened", found=type(url).__qualname__, expected=_ACCEPTED)
     text = os.fsdecode(os.fspath(url))
+    if "\0" in text:
+        raise StoreError("a path with a null character", found=repr(text), expected=_ACCEPTED)
     if not text:
         raise StoreError("an empty path", expected=_ACCEPTED, fix="'.' is the folder that you are in")
     if isinstance(url, os.PathLike):
@@ -101,9 +103,16 @@ def _no_options(storage_options: Mapping[str, Any] | None, place: str) -> None:
     if storage_options:
         raise UnsupportedError(
             "storage_options mean nothing here",
-            found=f"{place} with {', '.join(map(str, storage_options))}",
+            found=f"{place} with {_names(storage_options)}",
             fix="leave them out",
         )
+
+
+def _names(storage_options: object) -> str:
+    # Their values may be credentials.
+    if isinstance(storage_options, Mapping):
+        return ", ".join(map(str, storage_options))
+    return type(storage_options).__name__
 
 
 def _is_store(thing: object) -> bool:

@@ -26,7 +26,6 @@ from dzarr.io.scratch import scratch_of
 Array = np.ndarray[Any, Any]
 
 
-
 def place_rows(
     obj: ObjectLayout, rows: Sequence[Row], blobs: Blobs, view: Array, fill: Array, fields: Any = None
 ) -> None:
@@ -35,12 +34,11 @@ def place_rows(
     Raises CorruptObjectError, naming the chunk within the object, where bytes can't be what was written.
     """
     pick = blobs.get if isinstance(blobs, dict) else blobs.__getitem__
-    if fields is not None:
-        fill = fill[fields]
+    shown = fill if fields is None else fill[fields]
     for row in rows:
         try:
             if row.count == 1:
-                _place_one(obj, row, pick(row.first), view, fill, fields)
+                _place_one(obj, row, pick(row.first), view, shown, fields)
             else:
                 _place_row(obj, row, pick, view[row.out], fill, fields)
         except CodecError as error:
@@ -79,9 +77,10 @@ def _place_row(obj: ObjectLayout, row: Row, pick: Any, target: Array, fill: Arra
     chunks = split.transpose(-2, *range(split.ndim - 2), -1)
     encoded = [pick(flat) for flat in range(row.first, row.first + count)]
     if pipeline.raw:
+        shown = fill if fields is None else fill[fields]
         for chunk, blob in zip(chunks, encoded, strict=True):
             if blob is None:
-                chunk[...] = fill
+                chunk[...] = shown
                 continue
             values = obj.as_array(pipeline.decode(blob))
             values = values if fields is None else values[fields]

@@ -7,7 +7,7 @@ Knows: the way from a selection to objects to rows of chunks. Must not know: han
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import product
 from math import prod
 from typing import Any
@@ -15,17 +15,18 @@ from typing import Any
 import numpy as np
 
 from dzarr.errors import CodecError, CorruptObjectError, RegionError
-from dzarr.format.grid import Indices
+from dzarr.format.grid import Indices, RegularAxis
 from dzarr.format.layout import ObjectLayout
-from dzarr.format.pieces import Cut, Inside, cut
-from dzarr.format.selection import Dim, Points, Selection
+from dzarr.format.pieces import Cut, cut
+from dzarr.format.selection import Points, Selection
 from dzarr.io.cache import indexes
 from dzarr.io.fetch import Located, fetch_chunks, restarting
 from dzarr.io.place import place_rows
 from dzarr.io.pool import cores, run_all
-from dzarr.io.rows import Row, group_columns, open_mesh, point_rows, rows_of
+from dzarr.io.rows import Row, open_mesh, point_rows, rows_of
 from dzarr.io.source import Source
 from dzarr.io.store import VersionChanged, Want
+from dzarr.io.views import point_jobs, point_view, stored_view
 
 Array = np.ndarray[Any, Any]
 
@@ -53,11 +54,41 @@ def read_region(
         return _repeated(selection, out)
     view, indices = stored_view(selection, out)
     cuts = [cut(index, axis) for index, axis in zip(indices, source.layout.grid, strict=True)]
-    jobs = prod(map(len, cuts))
-    threads = min(threads, jobs)
+    jobs: Iterable[tuple[Cut, ...]] = product(*cuts)
+    count = prod(map(len, cuts))
+    if count < threads:
+        jobs = [part for pieces in jobs for part in _split(source, pieces, threads)]
+        count = len(jobs)
+    threads = min(threads, count)
     budget = source.options.inflight_bytes // threads
-    run_all(lambda pieces: _read_object(source, pieces, view, fields, budget), product(*cuts), threads)
+    run_all(lambda pieces: _read_object(source, pieces, view, fields, budget), jobs, threads)
     return _repeated(selection, out)
+
+
+def _split(source: Source, pieces: tuple[Cut, ...], parts: int) -> list[tuple[Cut, ...]]:
+    """Split what is wanted of a shard into about `parts` parts along chunk edges, so that threads share it."""
+    layout = source.layout
+    obj = layout.uniform
+    if obj is None or not obj.levels or layout.outer or source.options.cache == "off":
+        return [pieces]
+    for k, (piece, chunk) in enumerate(zip(pieces, obj.chunk, strict=True)):
+        if not isinstance(piece.inside, range) or not isinstance(piece.out, slice):
+            continue
+        chunks = cut(piece.inside, RegularAxis(obj.shape[k], chunk))
+        if len(chunks) < parts:
+            continue
+        step = -(-len(chunks) // parts)
+        slabs = [chunks[at : at + step] for at in range(0, len(chunks), step)]
+        spans = [(slab[0].out.start, slab[-1].out.stop) for slab in slabs]  # type: ignore[union-attr]
+        return [
+            (
+                *pieces[:k],
+                Cut(piece.cell, slice(piece.out.start + a, piece.out.start + b), piece.inside[a:b], False),
+                *pieces[k + 1 :],
+            )
+            for a, b in spans
+        ]
+    return [pieces]
 
 
 def _repeated(selection: Selection, out: Array) -> Array:
@@ -128,35 +159,6 @@ def _output(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> 
     return out
 
 
-def stored_view(selection: Selection, out: Array) -> tuple[Array, list[Inside]]:
-    """Return `out` seen along the stored axes, and the positions of each axis, ranges made ascending.
-
-    Ints become axes of one element, new dimensions are dropped, negative steps are turned around: all
-    of it by views, so that what is assigned to the answer lands in `out`.
-    """
-    index: list[Any] = []
-    indices: list[Inside] = []
-    for position in selection.axes:
-        if isinstance(position, int):
-            indices.append(range(position, position + 1))
-        elif isinstance(position, range) and position.step < 0:
-            indices.append(position[::-1])
-        else:
-            indices.append(position)  # type: ignore[arg-type]
-    axis = 0
-    for dim in selection.dims:
-        if dim.kind == "new":
-            index.append(-1)  # the last one, as what is assigned last stays
-            continue
-        index += [None] * (dim.ref - axis)
-        axis = dim.ref + 1
-        position = selection.axes[dim.ref]
-        turned = isinstance(position, range) and position.step < 0
-        index.append(slice(None, None, -1) if turned else slice(None))
-    index += [None] * (len(selection.axes) - axis)
-    return out[(*index, ...)], indices
-
-
 def _read_object(source: Source, pieces: Sequence[Cut], view: Array, fields: Any, budget: int) -> None:
     coords = tuple([piece.cell for piece in pieces])
     obj = source.layout.uniform or source.layout.object(coords)
@@ -214,33 +216,6 @@ def _read_points(source: Source, selection: Selection, points: Points, out: Arra
         rows = list(point_rows(obj, local, members, rest))
         _read_rows(source, position, obj, rows, flat, fields, budget)
 
-    jobs = list(point_jobs(source, points, coords, indices))
+    jobs = list(point_jobs(source.layout.grid, points, coords, indices))
     run_all(read_one, jobs, max(1, min(threads, len(jobs))))
     out[where] = flat.reshape(out[where].shape)
-
-
-def point_jobs(
-    source: Source, points: Points, coords: Indices, indices: dict[int, Inside]
-) -> Iterator[tuple[tuple[int, ...], Indices, dict[int, Cut]]]:
-    """Yield, for each object that holds points: its cells on their axes, the points, the other axes' cuts."""
-    grid = source.layout.grid
-    cells = np.stack([grid[axis].find_all(coords[k]) for k, axis in enumerate(points.axes)])
-    cuts = [[(axis, piece) for piece in cut(index, grid[axis])] for axis, index in indices.items()]
-    for cell, members in group_columns(cells, [grid[axis].count for axis in points.axes]):
-        for pieces in product(*cuts):
-            yield cell, members, dict(pieces)
-
-
-def point_view(selection: Selection, points: Points) -> tuple[tuple[Any, ...], dict[int, Inside]]:
-    """Return the index that shows the output as (points..., other axes in order), and those axes' positions."""
-    where: list[Any] = [-1 if dim.kind == "new" else slice(None) for dim in selection.dims]
-    indices: dict[int, Inside] = {}
-    for axis, position in enumerate(selection.axes):
-        if isinstance(position, int):
-            indices[axis] = range(position, position + 1)
-        elif isinstance(position, range) and position.step < 0:
-            indices[axis] = position[::-1]
-            where[selection.dims.index(Dim("axis", axis))] = slice(None, None, -1)
-        elif position is not None:
-            indices[axis] = position
-    return tuple(where), indices

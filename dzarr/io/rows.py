@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -123,9 +124,13 @@ def point_rows(obj: ObjectLayout, local: dict[int, Indices], where: Indices, res
 
 def group_columns(cells: Indices, counts: Sequence[int]) -> Iterator[tuple[tuple[int, ...], Indices]]:
     """Yield each different column of `cells` (axes, points) with the points that have it."""
-    linear = np.ravel_multi_index(tuple(cells), tuple(counts))
-    order = np.argsort(linear, kind="stable")
-    borders = np.flatnonzero(np.diff(linear[order])) + 1
+    if prod(counts) < 1 << 63:
+        linear = np.ravel_multi_index(tuple(cells), tuple(counts))
+        order = np.argsort(linear, kind="stable")
+        borders = np.flatnonzero(np.diff(linear[order])) + 1
+    else:  # so many cells have no linear positions
+        order = np.lexsort(cells[::-1])
+        borders = np.flatnonzero(np.diff(cells[:, order]).any(axis=0)) + 1
     for members in np.split(order, borders):
         if len(members):
             yield tuple(int(c) for c in cells[:, members[0]]), members

@@ -36,6 +36,11 @@ class Source:
         return f"{self.path}/{name}" if self.path else name
 
     @property
+    def place(self) -> str:
+        """Where the array is, in one name: the same for stores opened higher or lower."""
+        return f"{self.store.token.rstrip('/')}/{self.path}".rstrip("/")
+
+    @property
     def document_key(self) -> str:
         """The key of the document that holds the array's shape."""
         name = "zarr.json" if self.layout.metadata.zarr_format == 3 else ".zarray"

@@ -7,7 +7,7 @@ has in an object (ragged edges clipped) covers it whole: nothing is read, even i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -18,13 +18,14 @@ from dzarr.errors import CodecError, ConflictError, CorruptObjectError, DzarrErr
 from dzarr.format.layout import ObjectLayout
 from dzarr.format.pieces import Cut, cut
 from dzarr.format.selection import Points, Selection
+from dzarr.io.contend import Tries
 from dzarr.io.encode import encode_rows, object_parts
-from dzarr.io.fetch import ATTEMPTS, parse_object
+from dzarr.io.fetch import parse_object
 from dzarr.io.locks import LockProvider, lock_provider
 from dzarr.io.pool import cores, run_all
-from dzarr.io.read import point_jobs, point_view, stored_view
 from dzarr.io.rows import Row, open_mesh, point_rows, rows_of
 from dzarr.io.source import Source
+from dzarr.io.views import point_jobs, point_view, stored_view
 
 Array = np.ndarray[Any, Any]
 
@@ -50,13 +51,20 @@ class Written:
 
 
 def write_region(
-    source: Source, selection: Selection, values: Array, *, lock: Any = "auto", threads: int | None = None
+    source: Source,
+    selection: Selection,
+    values: Array,
+    *,
+    lock: Any = "auto",
+    threads: int | None = None,
+    fence: Callable[[], None] | None = None,
 ) -> Written:
     """Write `values` (of the selection's shape and the array's dtype) where `selection` points.
 
     Objects that the selection covers in part are read, merged and replaced under the lock that `lock`
     names (contracts: "auto", "none", "threads", "files" or an object of the caller's). Raises
-    LockError before anything is written where such a lock is needed and can't be had.
+    LockError before anything is written where such a lock is needed and can't be had. `fence` is called
+    right before a whole object is replaced, and raises where that is no longer this caller's to do.
     """
     written = Written()
     if values.size == 0:
@@ -68,12 +76,12 @@ def write_region(
     else:
         jobs = list(_jobs(source, selection, values))
     provider = None
-    if any(not job.whole for job in jobs):
+    if lock != "auto" or any(not job.whole for job in jobs):
         provider = lock_provider(lock, source.store, source.path, source.options)
 
     def write_one(job: _Job) -> None:
         if job.whole:
-            _replace(source, job, written)
+            _replace(source, job, written, fence)
         else:
             _merge(source, job, provider, written)
 
@@ -118,7 +126,7 @@ def _point_jobs(source: Source, selection: Selection, points: Points, values: Ar
     where, indices = point_view(selection, points)
     coords = points.coords.reshape(len(points.axes), -1)
     flat = values[where].reshape(coords.shape[1], *(len(index) for index in indices.values()))
-    for cell, members, rest in point_jobs(source, points, coords, indices):
+    for cell, members, rest in point_jobs(layout.grid, points, coords, indices):
         place = dict(zip(points.axes, cell, strict=True)) | {axis: piece.cell for axis, piece in rest.items()}
         position = tuple(place[axis] for axis in range(layout.ndim))
         obj = layout.object(position)
@@ -126,7 +134,7 @@ def _point_jobs(source: Source, selection: Selection, points: Points, values: Ar
         yield _Job(position, obj, False, (), flat, list(point_rows(obj, local, members, rest)))
 
 
-def _replace(source: Source, job: _Job, written: Written) -> None:
+def _replace(source: Source, job: _Job, written: Written, fence: Callable[[], None] | None) -> None:
     """Write an object that belongs to this call alone."""
     key = source.key(job.coords)
     try:
@@ -135,6 +143,8 @@ def _replace(source: Source, job: _Job, written: Written) -> None:
     except DzarrError as error:
         error.key = error.key or key
         raise
+    if fence is not None:
+        fence()
     if parts:
         source.store.set(key, parts)
         written.add(1, 0, 0, _nbytes(parts))
@@ -146,26 +156,45 @@ def _replace(source: Source, job: _Job, written: Written) -> None:
 def _merge(source: Source, job: _Job, provider: LockProvider | None, written: Written) -> None:
     """Read an object, merge what is new, replace it: under its lock, and only if nobody changed it meanwhile.
 
-    The lock keeps out everyone who takes it. The comparison of versions right before the replacement
-    catches most of those who don't: a foreign writer, a caller with ``lock="none"``.
+    The lock keeps out everyone who takes it. The comparison of versions, made by the store in the moment of
+    the replacement, keeps out those who don't: a foreign writer, a caller with ``lock="none"``. Whoever loses
+    reads again and merges with what the winner wrote, so that neither write is lost.
     """
     key = source.key(job.coords)
     if provider is None:
         raise ConflictError("a partial write without a lock provider", key=key)
     with provider.hold(key) as held:
-        for _ in range(ATTEMPTS):
+        tries = Tries(source.options.lock_timeout)
+        for _ in tries:
             answer = source.store.get(key)
             data, version = answer if answer is not None else (b"", None)
             parts = _merged_parts(source, job, key, None if answer is None else data)
             held.check()
-            now = source.store.head(key)
-            if (now[1] if now is not None else None) != version:
-                continue
-            if parts:
-                source.store.set(key, parts)
-            written.add(bool(parts), not parts, len(data), _nbytes(parts))
-            return
-    raise ConflictError(f"the object was changed {ATTEMPTS} times by a writer that takes no lock", key=key)
+            if not parts or _swap(source, key, parts, version):
+                written.add(bool(parts), not parts, len(data), _nbytes(parts))
+                return
+            tries.lost(version)
+    raise ConflictError(
+        f"the object could not be replaced in {tries.made} tries: others changed it, or something else is in its place",
+        key=key,
+        fix="write with lock='auto', raise Options.lock_timeout, or write whole objects",
+    )
+
+
+def _swap(source: Source, key: str, parts: Sequence[Any], version: str | None) -> bool:
+    """Replace the object if it still has this version; return whether it had."""
+    if source.store.can.set_if:
+        try:
+            source.store.set_if(key, parts, version)
+        except ConflictError:
+            return False
+        return True
+    # The next best: the lock keeps out all but foreigners, and of these most are seen here.
+    now = source.store.head(key)
+    if (now[1] if now is not None else None) != version:
+        return False
+    source.store.set(key, parts)
+    return True
 
 
 def _merged_parts(source: Source, job: _Job, key: str, data: Any) -> list[Any]:
