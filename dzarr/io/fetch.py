@@ -23,7 +23,7 @@ from dzarr.io.source import Source
 from dzarr.io.store import Buffer, ByteRange, Parts, VersionChanged, Want
 
 ATTEMPTS = 5
-LOCAL_GAP, REMOTE_GAP = 64 * 1024, 1024 * 1024
+LOCAL_GAP, REMOTE_GAP = 16 * 1024, 1024 * 1024
 
 Blobs: TypeAlias = "dict[int, Buffer] | list[Buffer | None]"
 """Encoded chunks by flat position; absent or None where the object has no such chunk."""
@@ -74,25 +74,28 @@ def parse_object(source: Source, key: str, obj: ObjectLayout, data: Buffer) -> B
 
 def fetch_chunks(
     source: Source, key: str, obj: ObjectLayout, rows: Sequence[Row], budget: int
-) -> Iterator[tuple[Sequence[Row], Blobs | None]]:
-    """Yield (rows, their encoded chunks) until all of `rows` came, in portions of about `budget` bytes.
+) -> Iterator[tuple[Sequence[Row], Blobs | None, str | None]]:
+    """Yield (rows, their encoded chunks, version) until all of `rows` came, in portions of about `budget` bytes.
 
-    None for the chunks means that the object does not exist.
+    None for the chunks means that the object does not exist. All portions are of one version.
     """
     if not obj.levels or source.layout.outer:
-        answer = source.store.get(key)
-        yield rows, None if answer is None else parse_object(source, key, obj, answer[0])
+        parts = _fetch(source, Want(key, lend=True))
+        if parts is None:
+            yield rows, None, None
+        else:
+            yield rows, parse_object(source, key, obj, parts.buffers[0]), parts.version
         return
     cache = indexes(source.options.index_cache_bytes)
     located = cache.get((source.store.token, key)) if source.options.cache != "off" else None
-    fresh = located is None
+    fresh = False
     if located is None:
         if _worth_whole(source, obj, rows, budget):
-            yield rows, _fetch_whole(source, key, obj)
+            yield (rows, *_fetch_whole(source, key, obj))
             return
-        located = _load_index(source, key, obj)
+        located, fresh = _load_index(source, key, obj)
         if located is None:
-            yield rows, None
+            yield rows, None, None
             return
     if len(located.offsets) != obj.count:
         raise VersionChanged(key)  # the cached index of another array, which was at this place before
@@ -104,14 +107,18 @@ def _worth_whole(source: Source, obj: ObjectLayout, rows: Sequence[Row], budget:
     return wanted >= source.options.whole_fraction * obj.count and obj.nbytes <= budget
 
 
-def _fetch_whole(source: Source, key: str, obj: ObjectLayout) -> Blobs | None:
-    answer = source.store.get(key)
-    if answer is None:
-        return None
-    data, version = answer
-    located = _locate_in(obj, data, version)
+def _fetch_whole(source: Source, key: str, obj: ObjectLayout) -> tuple[Blobs | None, str | None]:
+    parts = _fetch(source, Want(key, lend=True))
+    if parts is None:
+        return None, None
+    located = _locate_in(obj, parts.buffers[0], parts.version)
     _remember(source, key, located)
-    return _slice_all(located, memoryview(data))
+    return _slice_all(located, memoryview(parts.buffers[0])), parts.version
+
+
+def _fetch(source: Source, want: Want) -> Parts | None:
+    ((_, parts),) = source.store.fetch([want])
+    return parts
 
 
 def _locate_in(obj: ObjectLayout, data: Buffer, version: str | None) -> Located:
@@ -140,12 +147,19 @@ class _Absent(Exception):
     """There is no such object; caches keep no such news."""
 
 
-def _load_index(source: Source, key: str, obj: ObjectLayout) -> Located | None:
-    """Read the shard's index and keep it; threads that ask for the same one meanwhile wait for this answer."""
-    if source.options.cache == "off":
-        return _fetch_index(source, key, obj)
+def _load_index(source: Source, key: str, obj: ObjectLayout) -> tuple[Located | None, bool]:
+    """Read the shard's index and keep it; threads that ask for the same one meanwhile wait for this answer.
+
+    Returns it with whether it was read by this very call: an answer that was waited for may be older than
+    the call, and say that a chunk is missing which was there when the call began.
+    """
+    if source.options.cache == "off" or not source.store.can.versions:
+        return _fetch_index(source, key, obj), True
+    mine = False
 
     def make() -> Located:
+        nonlocal mine
+        mine = True
         located = _fetch_index(source, key, obj)
         if located is None:
             raise _Absent
@@ -154,8 +168,8 @@ def _load_index(source: Source, key: str, obj: ObjectLayout) -> Located | None:
     try:
         found: Located = indexes(source.options.index_cache_bytes).load((source.store.token, key), make)
     except _Absent:
-        return None
-    return found
+        return (None, True) if mine else (_fetch_index(source, key, obj), True)
+    return found, mine
 
 
 def _fetch_index(source: Source, key: str, obj: ObjectLayout) -> Located | None:
@@ -194,7 +208,7 @@ def _fetch_top(source: Source, key: str, span: ByteRange, nbytes: int) -> Parts 
 
 def _fetch_located(
     source: Source, key: str, located: Located, rows: Sequence[Row], budget: int, fresh: bool
-) -> Iterator[tuple[Sequence[Row], Blobs]]:
+) -> Iterator[tuple[Sequence[Row], Blobs, str | None]]:
     options = source.options
     gap = options.merge_gap
     if gap is None:
@@ -205,7 +219,7 @@ def _fetch_located(
         if here:
             any_present = True
             blobs = _fetch_spans(source, key, located, here, gap)
-        yield portion, blobs
+        yield portion, blobs, located.version
     if not any_present and not fresh and options.cache == "revalidate":
         # A cached index may say where a chunk is, never that it is not there: ask for the version.
         now = source.store.head(key)
@@ -217,7 +231,7 @@ def _fetch_spans(source: Source, key: str, located: Located, flats: Sequence[int
     offsets, lengths = located.offsets, located.lengths
     spans = [(offsets[flat], offsets[flat] + lengths[flat]) for flat in flats]
     merged = merge(spans, gap, source.options.merge_bytes)
-    ((_, parts),) = source.store.fetch([Want(key, tuple(merged.spans), located.version)])
+    parts = _fetch(source, Want(key, tuple(merged.spans), located.version, lend=True))
     if parts is None:
         raise VersionChanged(key)
     views = [memoryview(buffer) for buffer in parts.buffers]

@@ -104,6 +104,10 @@ class LocalStore:
         store._publisher = Publisher(self._paths, self._publisher.durability, array)
         return store
 
+    def lasting(self, durability: str) -> LocalStore:
+        """Return the same store, whose writes survive what `durability` says."""
+        return LocalStore(self.path, durability, self._read_only, self._publisher.array)
+
     # Reading
 
     def get(self, key: str) -> tuple[Buffer, Version] | None:

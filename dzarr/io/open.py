@@ -63,6 +63,11 @@ def open_store(url: object, *, storage_options: Mapping[str, Any] | None = None,
     return _named(text, storage_options, durability)
 
 
+def lasting(store: Store, durability: str) -> Store:
+    """Return `store` with writes that survive what `durability` says, where it is a store that can tell."""
+    return store.lasting(durability) if isinstance(store, LocalStore) else store
+
+
 def _named(text: str, storage_options: Mapping[str, Any] | None, durability: str) -> Store:
     if "::" in text:
         raise UnsupportedError("chained urls are not offered", found=text, expected=_ACCEPTED)

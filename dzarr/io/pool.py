@@ -25,7 +25,7 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def run_all(function: Callable[[Item], None], items: Iterable[Item], threads: int) -> None:
+def run_all(function: Callable[[Item], object], items: Iterable[Item], threads: int) -> None:
     """Call `function` on every item, by the caller and `threads` - 1 others.
 
     Each thread draws the next item when it is done with one. The first error stops the drawing; it is
@@ -53,7 +53,7 @@ def run_all(function: Callable[[Item], None], items: Iterable[Item], threads: in
 class _Line:
     """Items handed out one at a time to several threads."""
 
-    def __init__(self, feed: Iterator[Item], function: Callable[[Item], None]) -> None:
+    def __init__(self, feed: Iterator[Item], function: Callable[[Item], object]) -> None:
         self._feed = feed
         self._function = function
         self._lock = Lock()

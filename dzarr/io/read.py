@@ -7,7 +7,7 @@ Knows: the way from a selection to objects to rows of chunks. Must not know: han
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import product
 from math import prod
 from typing import Any
@@ -54,15 +54,35 @@ def read_region(
         return _repeated(selection, out)
     view, indices = stored_view(selection, out)
     cuts = [cut(index, axis) for index, axis in zip(indices, source.layout.grid, strict=True)]
-    jobs: Iterable[tuple[Cut, ...]] = product(*cuts)
     count = prod(map(len, cuts))
     if count < threads:
-        jobs = [part for pieces in jobs for part in _split(source, pieces, threads)]
-        count = len(jobs)
-    threads = min(threads, count)
-    budget = source.options.inflight_bytes // threads
-    run_all(lambda pieces: _read_object(source, pieces, view, fields, budget), jobs, threads)
+        _read_shared(source, list(product(*cuts)), view, fields, threads)
+    else:
+        budget = source.options.inflight_bytes // threads
+        run_all(lambda pieces: _read_object(source, pieces, view, fields, budget), product(*cuts), threads)
     return _repeated(selection, out)
+
+
+def _read_shared(source: Source, objects: list[tuple[Cut, ...]], view: Array, fields: Any, threads: int) -> None:
+    """Read fewer objects than there are threads: the threads share each of them.
+
+    The race told: one thread reads its part of a shard, a writer replaces the shard, another thread reads the
+    other part. Each part is of one version, and both together are of none. So the versions are compared, and
+    such an object is read again by one thread.
+    """
+    jobs = [(k, part) for k, pieces in enumerate(objects) for part in _split(source, pieces, threads)]
+    threads = min(threads, len(jobs))
+    budget = source.options.inflight_bytes // threads
+    versions: list[set[str | None]] = [set() for _ in objects]
+
+    def read_one(job: tuple[int, tuple[Cut, ...]]) -> None:
+        k, part = job
+        versions[k].add(_read_object(source, part, view, fields, budget))
+
+    run_all(read_one, jobs, threads)
+    for pieces, seen in zip(objects, versions, strict=True):
+        if len(seen) > 1:
+            _read_object(source, pieces, view, fields, source.options.inflight_bytes)
 
 
 def _split(source: Source, pieces: tuple[Cut, ...], parts: int) -> list[tuple[Cut, ...]]:
@@ -159,17 +179,18 @@ def _output(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> 
     return out
 
 
-def _read_object(source: Source, pieces: Sequence[Cut], view: Array, fields: Any, budget: int) -> None:
+def _read_object(source: Source, pieces: Sequence[Cut], view: Array, fields: Any, budget: int) -> str | None:
+    """Read what is wanted of one object; return its version, None where it does not exist."""
     coords = tuple([piece.cell for piece in pieces])
     obj = source.layout.uniform or source.layout.object(coords)
     rows = rows_of(obj, [piece.inside for piece in pieces])
     if not any(isinstance(piece.out, np.ndarray) for piece in pieces):
-        _read_rows(source, coords, obj, rows, view[(*(piece.out for piece in pieces), ...)], fields, budget)
-        return
+        return _read_rows(source, coords, obj, rows, view[(*(piece.out for piece in pieces), ...)], fields, budget)
     # Positions out of order: gather the object's part on its own, then scatter it.
     part = np.empty([*(len(piece.inside) for piece in pieces), *view.shape[len(pieces) :]], view.dtype)
-    _read_rows(source, coords, obj, rows, part, fields, budget)
+    version = _read_rows(source, coords, obj, rows, part, fields, budget)
     view[open_mesh([piece.out for piece in pieces])] = part
+    return version
 
 
 def _read_rows(
@@ -180,12 +201,14 @@ def _read_rows(
     part: Array,
     fields: Any,
     budget: int,
-) -> None:
-    """Read `rows` of the object at `coords` into `part`."""
+) -> str | None:
+    """Read `rows` of the object at `coords` into `part`; return the version that they are of."""
     key = source.key(coords)
+    version: str | None = None
 
     def attempt() -> None:
-        for portion, blobs in fetch_chunks(source, key, obj, rows, budget):
+        nonlocal version
+        for portion, blobs, version in fetch_chunks(source, key, obj, rows, budget):  # noqa: B007
             if blobs is None:
                 source.believe_missing(key)
             place_rows(obj, portion, blobs or {}, part, source.layout.fill, fields)
@@ -196,6 +219,7 @@ def _read_rows(
         if error.chunk is not None:
             error.chunk = tuple(c * n + k for c, n, k in zip(coords, obj.counts, error.chunk, strict=True))
         raise
+    return version
 
 
 def _read_points(source: Source, selection: Selection, points: Points, out: Array, fields: Any, threads: int) -> None:

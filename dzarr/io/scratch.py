@@ -18,6 +18,17 @@ KEPT_BYTES = 1 << 25
 _kept = threading.local()
 
 
+def lent(nbytes: int) -> memoryview:
+    """Return `nbytes` of this thread's memory for encoded bytes; another memory than `scratch_of` gives."""
+    if nbytes > KEPT_BYTES:
+        return np.empty(nbytes, np.uint8).data
+    memory = getattr(_kept, "encoded", None)
+    if memory is None or memory.nbytes < nbytes:
+        memory = _kept.encoded = np.empty(nbytes, np.uint8).data
+    view: memoryview = memory[:nbytes]
+    return view
+
+
 def scratch_of(nbytes: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     """Return a 1-d array of `dtype` over `nbytes` bytes of this thread's memory.
 

@@ -33,11 +33,16 @@ class VersionChanged(Exception):
 
 @dataclass(frozen=True)
 class Want:
-    """One object, or ranges of it. No ranges means the whole. A version pins what may be answered."""
+    """One object, or ranges of it. No ranges means the whole. A version pins what may be answered.
+
+    ``lend`` says that the asking thread is done with the answer before it asks this store for anything
+    else, so that the store may answer in memory that it uses again. A store need not.
+    """
 
     key: str
     ranges: tuple[ByteRange, ...] = ()
     version: Version | None = None
+    lend: bool = False
 
 
 @dataclass(frozen=True)
