@@ -6,8 +6,11 @@ object may be believed. Must not know: handles or dask.
 
 from __future__ import annotations
 
+import pickle
 import time
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
 
 from dzarr.errors import MissingObjectError, StoreError
 from dzarr.format.layout import Layout
@@ -25,6 +28,14 @@ class Source:
     path: str
     layout: Layout
     options: Options
+
+    @cached_property
+    def _frozen(self) -> bytes:
+        return pickle.dumps((self.store, self.path, self.layout, self.options), protocol=5)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # One source rides in every task of a graph: it is pickled once, and made once a process.
+        return _thaw_once if self.store.can.shared else _thaw, (self._frozen,)
 
     def __dask_tokenize__(self) -> tuple[str, str, str, str]:
         return "dzarr-source", self.store.token, self.path, self.layout.digest
@@ -70,6 +81,15 @@ class Source:
         if len(_believed) > 10_000:
             _believed.clear()
         _believed[place] = now
+
+
+def _thaw(frozen: bytes) -> Source:
+    return Source(*pickle.loads(frozen))  # noqa: S301  # made by this class, and inside a pickle already
+
+
+@lru_cache(maxsize=256)
+def _thaw_once(frozen: bytes) -> Source:
+    return _thaw(frozen)
 
 
 _believed: dict[tuple[str, str], float] = {}
