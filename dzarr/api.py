@@ -11,11 +11,12 @@ from typing import Any
 from dzarr.array import Array, open_array_node
 from dzarr.creation import array_metadata
 from dzarr.errors import NodeTypeError, UnsupportedError
+from dzarr.format.members import mapping
 from dzarr.format.metadata import ArrayMetadata, GroupMetadata
 from dzarr.group import Group
 from dzarr.io.open import open_store
 from dzarr.node import create_node, join, read_node
-from dzarr.options import Options
+from dzarr.options import Options, checked
 
 
 def open(
@@ -63,7 +64,7 @@ def open(
         raise UnsupportedError(
             "consolidated records are not read yet", found=f"consolidated={consolidated!r}", fix="leave it out"
         )
-    options = options or Options()
+    options = checked(options)
     store = open_store(url, storage_options=storage_options, durability=options.durability)
     node = read_node(store, join("", path), zarr_format)
     if isinstance(node.metadata, ArrayMetadata):
@@ -87,7 +88,14 @@ def open_array(url: Any, mode: str = "r", **keywords: Any) -> Array:
 
 
 def open_group(url: Any, mode: str = "r", **keywords: Any) -> Group:
-    """Open a group; the parameters are those of `open`. Raises NodeTypeError where there is an array."""
+    """Open a group; the parameters are those of `open`. Raises NodeTypeError where there is an array.
+
+    Examples
+    --------
+    >>> made = create_group("memory://open-group-example")
+    >>> len(open_group("memory://open-group-example"))
+    0
+    """
     node = open(url, mode, **keywords)
     if not isinstance(node, Group):
         raise NodeTypeError("an array, not a group", key=node.path or "/", found=node.url, fix="use open_array")
@@ -153,7 +161,7 @@ def create(
     >>> a.chunks, a.shards
     ((10, 10), (50, 50))
     """
-    options = options or Options()
+    options = checked(options)
     metadata = array_metadata(
         options,
         shape=shape,
@@ -190,10 +198,10 @@ def create_group(
     >>> create_group("memory://group-api-example", attributes={"title": "empty"}).attrs["title"]
     'empty'
     """
-    options = options or Options()
+    options = checked(options)
     if zarr_format not in (2, 3):
         raise UnsupportedError("no such Zarr format", found=zarr_format, expected="2 or 3")
     store = open_store(url, storage_options=storage_options, durability=options.durability)
-    metadata = GroupMetadata(2 if zarr_format == 2 else 3, dict(attributes or {}))
+    metadata = GroupMetadata(2 if zarr_format == 2 else 3, mapping(attributes or {}, "attributes"))
     node = create_node(store, join("", path), metadata, overwrite=overwrite)
     return Group(node, options, writable=True)

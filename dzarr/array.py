@@ -21,20 +21,35 @@ from dzarr.casting import fitting
 from dzarr.describe import array_facts, storage_facts
 from dzarr.display import ArrayFacts, Info, array_html, array_text
 from dzarr.errors import ReadOnlyError, RegionError
+from dzarr.format.documents import naming
 from dzarr.format.grid import cell_shape
 from dzarr.format.metadata import ArrayMetadata
 from dzarr.format.selection import Selection, is_basic, whole
 from dzarr.indexers import ObjectIndexer, OrthogonalIndexer, PointIndexer
+from dzarr.io.open import lasting
 from dzarr.io.read import read_region
 from dzarr.io.source import Source
 from dzarr.io.write import write_region
-from dzarr.node import Node, layout_of, read_node, update_attributes
-from dzarr.options import Options
+from dzarr.node import Node, document_key, layout_of, read_node, update_attributes
+from dzarr.options import Options, changed
 from dzarr.protocols import DuckArray, in_task
 from dzarr.results import WriteResult
 
 if TYPE_CHECKING:
     import dzarr.graph
+
+
+class Opening:
+    """The id in the names of graphs: shared by a handle and its views, new after each write through any of them."""
+
+    __slots__ = ("id",)
+
+    def __init__(self, id: str | None = None) -> None:
+        self.id = id or secrets.token_hex(8)
+
+    def renew(self) -> None:
+        """Let graphs made from now on have other names than those made before."""
+        self.id = secrets.token_hex(8)
 
 
 class Array(DuckArray):
@@ -43,6 +58,10 @@ class Array(DuckArray):
     Made by ``dzarr.open``, ``dzarr.create`` and a group's methods. ``a[...]`` is a lazy view that composes
     exactly; ``a.read()`` reads with no Dask at all; arithmetic and numpy functions give
     ``dask.array.Array``. A handle is a snapshot of the array's metadata: ``refresh()`` reads it again.
+
+    Functions of ``dask.array`` that want Dask's own class get ``a.to_dask()``. In particular a bare handle in
+    ``dask.array.map_blocks(f, a)`` or in ``dask.delayed(f)(a)`` is a constant to dask: each call gets the whole
+    array, read-only. ``a.map_blocks(f)`` and ``a.to_dask()`` give blocks; ``dzarr.store(x, a)`` writes.
 
     Examples
     --------
@@ -55,7 +74,7 @@ class Array(DuckArray):
     412
     """
 
-    __slots__ = ("_attributes", "_dask", "_metadata", "_open_id", "_selection", "_source", "_writable")
+    __slots__ = ("_attributes", "_dask", "_metadata", "_opening", "_selection", "_source", "_writable")
 
     def __init__(
         self,
@@ -64,14 +83,14 @@ class Array(DuckArray):
         metadata: ArrayMetadata | None,
         *,
         writable: bool,
-        open_id: str | None = None,
+        opening: Opening | None = None,
     ) -> None:
         self._source = source
         self._selection = selection
         self._metadata = metadata
         self._writable = writable
-        self._open_id = open_id or secrets.token_hex(8)
-        self._dask: Any = None
+        self._opening = opening or Opening()
+        self._dask: tuple[tuple[str, int], Any] | None = None
         self._attributes: Attributes | None = None
 
     # What it is
@@ -239,7 +258,7 @@ class Array(DuckArray):
         return self.to_dask()[index]
 
     def _view(self, selection: Selection) -> Array:
-        return Array(self._source, selection, self._metadata, writable=self._writable, open_id=self._open_id)
+        return Array(self._source, selection, self._metadata, writable=self._writable, opening=self._opening)
 
     @property
     def oindex(self) -> OrthogonalIndexer:
@@ -308,7 +327,7 @@ class Array(DuckArray):
                 lock=lock,
                 threads=1 if "distributed" in sys.modules and in_task() else None,
             )
-        self._renew()
+        self.renew()
         return timer.result(self, selection, done)
 
     def check_writable(self) -> None:
@@ -316,17 +335,19 @@ class Array(DuckArray):
         if not self._writable:
             raise ReadOnlyError("the array was opened for reading", key=self.path or "/", fix="open it with mode='r+'")
 
-    def _renew(self) -> None:
-        # What a graph made before read is not what one made now will read: they must not share names.
-        self._open_id = secrets.token_hex(8)
-        self._dask = None
+    def renew(self) -> None:
+        """Give other names to graphs made from now on, after a write that went past this handle."""
+        self._opening.renew()
 
     def __setitem__(self, index: Any, values: Any) -> None:
         if is_basic(index):
             self.write(index, values)
             return
         items = index if isinstance(index, tuple) else (index,)
-        masks = [np.asarray(item).ndim for item in items if np.asarray(item).dtype == bool]
+        try:
+            masks = [np.asarray(item).ndim for item in items if np.asarray(item).dtype == bool]
+        except ValueError as error:
+            raise RegionError(f"an index array is ragged: {error}", found=index) from None
         if len(items) == 1 and masks and masks[0] == self.ndim:
             self.vindex[index] = values
             return
@@ -348,16 +369,19 @@ class Array(DuckArray):
         metadata = node.metadata
         if not isinstance(metadata, ArrayMetadata):
             raise RegionError("the array has been replaced by a group", key=self.path, fix="open it again")
-        self._source = replace(self._source, layout=layout_of(metadata, self.options))
+        with naming(document_key(node)):
+            layout = layout_of(metadata, self.options)
+        self._source = replace(self._source, layout=layout)
         self._selection = whole(metadata.shape)
         self._metadata, self._attributes = metadata, None
-        self._renew()
+        self.renew()
         return self
 
     def with_options(self, **changes: Any) -> Array:
         """Return the same view with other options, by name: see ``dzarr.Options``."""
-        options = replace(self.options, **changes)
-        source = replace(self._source, options=options, layout=layout_of(self.metadata, options))
+        options = changed(self.options, changes)
+        store = lasting(self._source.store, options.durability) if "durability" in changes else self._source.store
+        source = replace(self._source, store=store, options=options, layout=layout_of(self.metadata, options))
         return Array(source, self._selection, self._metadata, writable=self._writable)
 
     # Dask
@@ -380,18 +404,20 @@ class Array(DuckArray):
         >>> a.to_dask(chunks=(4, 8)).numblocks
         (2, 1)
         """
+        open_id = self._opening.id
         if chunks is not None or overlap is not None:
-            return dzarr.graph.to_dask(self._source, self._selection, self._open_id, chunks, overlap)
-        if self._dask is None:
-            self._dask = dzarr.graph.to_dask(self._source, self._selection, self._open_id)
-        return self._dask
+            return dzarr.graph.to_dask(self._source, self._selection, open_id, chunks, overlap)
+        made_for = open_id, dzarr.graph.block_bytes()
+        if self._dask is None or self._dask[0] != made_for:
+            self._dask = made_for, dzarr.graph.to_dask(self._source, self._selection, open_id)
+        return self._dask[1].copy()  # dask arrays can be assigned to in place: ours must stay what is stored
 
     def __dask_tokenize__(self) -> Any:
         layout = self._source.layout.digest
-        return "dzarr-array", self.url, self.path, layout, self._selection.token(), self._open_id
+        return "dzarr-array", self.url, self.path, layout, self._selection.token(), self._opening.id
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _revive, (self._source, self._selection, self._writable, self._open_id)
+        return _revive, (self._source, self._selection, self._writable, self._opening.id)
 
     # People
 
@@ -417,9 +443,11 @@ def open_array_node(node: Node, options: Options, *, writable: bool) -> Array:
         raise TypeError("not an array's node")
     within = getattr(node.store, "within", None)
     store = node.store if within is None else within(node.path)
-    source = Source(store, node.path, layout_of(metadata, options), options)
+    with naming(document_key(node)):
+        layout = layout_of(metadata, options)
+    source = Source(store, node.path, layout, options)
     return Array(source, whole(metadata.shape), metadata, writable=writable)
 
 
 def _revive(source: Source, selection: Selection, writable: bool, open_id: str) -> Array:
-    return Array(source, selection, None, writable=writable, open_id=open_id)
+    return Array(source, selection, None, writable=writable, opening=Opening(open_id))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
-from dzarr.errors import ReadOnlyError
+from dzarr.errors import MetadataError, ReadOnlyError
 
 
 class Attributes(MutableMapping[str, Any]):
@@ -46,7 +46,7 @@ class Attributes(MutableMapping[str, Any]):
 
     def update(self, *others: Any, **values: Any) -> None:
         """Set several attributes in one write."""
-        fresh = dict(*others, **values)
+        fresh = _mapping(*others) | values
         self._apply(lambda old: old | fresh)
 
     def clear(self) -> None:
@@ -55,7 +55,7 @@ class Attributes(MutableMapping[str, Any]):
 
     def put(self, values: Mapping[str, Any]) -> None:
         """Replace all attributes by `values` in one write."""
-        fresh = dict(values)
+        fresh = _mapping(values)
         self._apply(lambda old: fresh)
 
     def asdict(self) -> dict[str, Any]:
@@ -69,3 +69,12 @@ class Attributes(MutableMapping[str, Any]):
         if self._change is None:
             raise ReadOnlyError("the node was opened for reading", fix="open it with mode='r+'")
         self._values = dict(self._change(change))
+
+
+def _mapping(*values: Any) -> dict[str, Any]:
+    try:
+        return dict(*values)
+    except (TypeError, ValueError) as error:
+        raise MetadataError(
+            "attributes are wrong", found=str(error), expected="a mapping, or pairs of a name and a value"
+        ) from error

@@ -17,7 +17,10 @@ def fitting(values: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.nda
     """Return `values` as an array of `dtype`, broadcast to `shape`. Raises DTypeError, RegionError."""
     if isinstance(values, np.ma.MaskedArray):
         raise DTypeError("masked elements have no value to store", fix="call values.filled(...) first")
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise RegionError("values make no array", found=str(error), expected=f"{dtype} {shape}") from error
     if array.dtype != dtype:
         array = _cast(array, dtype, exact=isinstance(values, (bool, int, float, complex)))
     try:
@@ -35,7 +38,7 @@ def _cast(array: np.ndarray[Any, Any], dtype: np.dtype[Any], exact: bool) -> np.
         try:
             cast = array.astype(dtype)
             kept = (dtype.kind in "fc" and array.dtype.kind in "biuf") or bool(np.array_equal(cast, array))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             cast, kept = array, False
     if not kept:
         raise DTypeError("values would be lost", found=array.dtype, expected=dtype, fix="cast them with astype first")

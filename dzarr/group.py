@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from dzarr.array import Array, open_array_node
 from dzarr.attributes import Attributes
@@ -28,7 +28,9 @@ from dzarr.errors import (
 from dzarr.format.members import mapping
 from dzarr.format.metadata import ArrayMetadata, GroupMetadata
 from dzarr.format.selection import whole
+from dzarr.io.open import lasting
 from dzarr.io.source import Source
+from dzarr.io.store import Store
 from dzarr.node import (
     Node,
     children,
@@ -41,7 +43,7 @@ from dzarr.node import (
     read_node,
     update_attributes,
 )
-from dzarr.options import Options
+from dzarr.options import Options, changed
 
 
 class Group(Mapping[str, Any]):
@@ -63,6 +65,7 @@ class Group(Mapping[str, Any]):
         self._options = options
         self._writable = writable
         self._attributes: Attributes | None = None
+        self._unread = False
 
     @property
     def path(self) -> str:
@@ -92,6 +95,8 @@ class Group(Mapping[str, Any]):
     @property
     def metadata(self) -> GroupMetadata:
         """What its document says."""
+        if self._unread:  # left behind by pickling
+            self.refresh()
         metadata = self._node.metadata
         if not isinstance(metadata, GroupMetadata):
             raise NodeTypeError("not a group", key=self.path)
@@ -101,7 +106,7 @@ class Group(Mapping[str, Any]):
     def attrs(self) -> Attributes:
         """The attributes; changes are written at once."""
         if self._attributes is None:
-            values = self._node.metadata.attributes
+            values = self.metadata.attributes
             self._attributes = Attributes(values, self._change_attributes if self._writable else None)
         return self._attributes
 
@@ -264,12 +269,20 @@ class Group(Mapping[str, Any]):
     def refresh(self) -> Group:
         """Read the group's document again, in place. Returns the handle itself."""
         self._node = read_node(self._node.store, self.path, self.zarr_format)
-        self._attributes = None
+        self._attributes, self._unread = None, False
         return self
 
     def with_options(self, **changes: Any) -> Group:
         """Return the same group with other options, by name: see ``dzarr.Options``."""
-        return Group(self._node, replace(self._options, **changes), writable=self._writable)
+        options, node = changed(self._options, changes), self._node
+        if "durability" in changes:
+            node = replace(node, store=lasting(node.store, options.durability))
+        group = Group(node, options, writable=self._writable)
+        group._unread = self._unread
+        return group
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _revive, (self._node.store, self.path, self.zarr_format, self._options, self._writable)
 
     # People
 
@@ -321,6 +334,12 @@ class Group(Mapping[str, Any]):
 
     def __hash__(self) -> int:
         return hash((self.url, self.path))
+
+
+def _revive(store: Store, path: str, zarr_format: Literal[2, 3], options: Options, writable: bool) -> Group:
+    group = Group(Node(store, path, GroupMetadata(zarr_format), None), options, writable=writable)
+    group._unread = True
+    return group
 
 
 class Tree:

@@ -75,8 +75,9 @@ def object_region(index: Any, grid: Grid) -> tuple[slice, ...]:
     (slice(4, 8, None), slice(0, 8, None))
     """
     items = list(index) if isinstance(index, tuple) else [index]
-    if Ellipsis in items:
-        at = items.index(Ellipsis)
+    dots = [k for k, item in enumerate(items) if item is Ellipsis]
+    if dots:
+        at = dots[0]
         items[at : at + 1] = [slice(None)] * (len(grid) - len(items) + 1)
     if len(items) > len(grid):
         raise RegionError("too many indices", found=len(items), expected=f"at most {len(grid)}")
@@ -86,7 +87,7 @@ def object_region(index: Any, grid: Grid) -> tuple[slice, ...]:
         cells = range(axis.count)
         try:
             found = cells[item] if isinstance(item, slice) else range(cells[item], cells[item] + 1)
-        except (IndexError, TypeError) as error:
+        except (IndexError, TypeError, ValueError) as error:
             raise RegionError(f"no such object: {error}", found=item, expected=f"0 to {axis.count - 1}") from None
         if found.step != 1:
             raise RegionError("objects are taken in order", found=item, expected="an int or a slice of step 1")

@@ -6,8 +6,11 @@ the environment; options travel with the handle and change by ``with_options``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
+
+from dzarr.errors import OptionError
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -15,7 +18,7 @@ MIB = 1024 * KIB
 
 @dataclass(frozen=True)
 class Options:
-    """How a handle reads and writes. Sizes are bytes, times are seconds.
+    """How a handle reads and writes. Sizes are bytes, times are seconds. Raises OptionError for a wrong value.
 
     Parameters
     ----------
@@ -87,22 +90,68 @@ class Options:
         _one_of("missing", self.missing, ("fill", "error"))
         _one_of("durability", self.durability, ("none", "file", "full"))
         _one_of("cache", self.cache, ("revalidate", "pinned", "off"))
+        for name in ("write_empty_chunks", "verify_checksums"):
+            _one_of(name, getattr(self, name), (True, False))
         for name in ("inflight_bytes", "merge_bytes", "concurrency", "max_decoded_bytes"):
-            _at_least(name, getattr(self, name), 1)
-        for name in ("retries", "timeout", "lock_timeout", "lease", "index_cache_bytes"):
-            _at_least(name, getattr(self, name), 0)
-        _at_least("chunk_cache_bytes", self.chunk_cache_bytes, 0)
+            _count(name, getattr(self, name), 1)
+        for name in ("retries", "index_cache_bytes", "chunk_cache_bytes"):
+            _count(name, getattr(self, name), 0)
+        for name in ("timeout", "lock_timeout", "lease", "whole_fraction"):
+            _seconds(name, getattr(self, name))
         if self.threads is not None:
-            _at_least("threads", self.threads, 1)
+            _count("threads", self.threads, 1)
         if self.merge_gap is not None:
-            _at_least("merge_gap", self.merge_gap, 0)
+            _count("merge_gap", self.merge_gap, 0)
+        if not isinstance(self.allow_codecs, frozenset) or not all(isinstance(n, str) for n in self.allow_codecs):
+            raise _wrong("allow_codecs", self.allow_codecs, "a frozenset of names")
+        if not isinstance(self.missing_status, tuple) or not all(isinstance(n, int) for n in self.missing_status):
+            raise _wrong("missing_status", self.missing_status, "a tuple of HTTP statuses")
 
 
-def _one_of(name: str, value: object, legal: tuple[str, ...]) -> None:
-    if value not in legal:
-        raise ValueError(f"option {name}={value!r}: expected one of {', '.join(map(repr, legal))}")
+def checked(options: object) -> Options:
+    """Return `options`, the defaults for None. Raises OptionError for anything that isn't Options.
+
+    Examples
+    --------
+    >>> checked(None) == Options()
+    True
+    """
+    if options is None:
+        return Options()
+    if not isinstance(options, Options):
+        raise OptionError("options are wrong", found=type(options).__name__, expected="dzarr.Options(...)")
+    return options
 
 
-def _at_least(name: str, value: float, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value < least:
-        raise ValueError(f"option {name}={value!r}: expected a number of at least {least}")
+def changed(options: Options, changes: Mapping[str, Any]) -> Options:
+    """Return `options` with some of them changed, by name. Raises OptionError.
+
+    Examples
+    --------
+    >>> changed(Options(), {"threads": 2}).threads
+    2
+    """
+    known = [entry.name for entry in fields(Options)]
+    unknown = [name for name in changes if name not in known]
+    if unknown:
+        raise OptionError("no such option", found=", ".join(unknown), expected=f"of {', '.join(known)}")
+    return replace(options, **changes)
+
+
+def _one_of(name: str, value: object, legal: tuple[object, ...]) -> None:
+    if not any(value is one or (isinstance(value, str) and value == one) for one in legal):
+        raise _wrong(name, value, " or ".join(map(repr, legal)))
+
+
+def _count(name: str, value: object, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise _wrong(name, value, f"an integer of at least {least}")
+
+
+def _seconds(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+        raise _wrong(name, value, "a number of at least 0")
+
+
+def _wrong(name: str, value: object, expected: str) -> OptionError:
+    return OptionError(f"option {name} is wrong", found=repr(value), expected=expected)

@@ -1,12 +1,14 @@
 """The protocols of Dask and numpy, for handles.
 
 Knows: which method each of them calls, and that all but plain reads go to ``dask.array``. Must not know:
-what a handle is made of; it asks for ``to_dask()``, ``read()`` and ``size``.
+what a handle is made of; it asks for ``to_dask()``, ``read()``, ``shape`` and ``size``.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +27,16 @@ class DuckArray(NDArrayOperatorsMixin):
 
     __array_priority__ = 20  # above dask.array.Array's 11, so that its operators let ours answer
     __slots__ = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Elements along each dimension."""
+        raise AttributeError("shape")
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the elements."""
+        raise AttributeError("dtype")
 
     @property
     def size(self) -> int:
@@ -63,7 +75,8 @@ class DuckArray(NDArrayOperatorsMixin):
         return self.to_dask().__dask_layers__()
 
     def __dask_postcompute__(self) -> Any:
-        return self.to_dask().__dask_postcompute__()
+        finish, more = self.to_dask().__dask_postcompute__()
+        return _Frozen(finish), more
 
     def __dask_postpersist__(self) -> Any:
         return self.to_dask().__dask_postpersist__()
@@ -85,29 +98,45 @@ class DuckArray(NDArrayOperatorsMixin):
         return np.asarray(values) if dtype is None else np.asarray(values).astype(dtype, copy=False)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if any(isinstance(out, DuckArray) for out in kwargs.get("out", ())):
+        out = kwargs.get("out", ())
+        if any(isinstance(one, DuckArray) for one in out):
             raise ReadOnlyError("a handle can't be the out= of a numpy function", fix="use a[...] = or dzarr.store")
+        if out and all(isinstance(one, np.ndarray) for one in out):
+            # Where the result has a place in memory, as in `values += a`, there is nothing to be lazy for.
+            inputs = tuple(x.read() if isinstance(x, DuckArray) else x for x in inputs)
         return getattr(ufunc, method)(*map(_as_dask, inputs), **{name: _as_dask(x) for name, x in kwargs.items()})
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if func in _OF_THE_TYPE:
+            args = tuple(x._outline() if isinstance(x, DuckArray) else x for x in args)
+            return func(*args, **kwargs)
         return func(*_as_dask(args), **_as_dask(kwargs))
+
+    def _outline(self) -> np.ndarray[Any, Any]:
+        """Return an array of this shape and dtype that holds nothing and takes no memory."""
+        return np.broadcast_to(np.empty((), self.dtype), self.shape)
 
     def __bool__(self) -> bool:
         if self.size != 1:
             raise ValueError(f"the truth value of an array of {self.size} elements is ambiguous; use any() or all()")
         return bool(self.read())
 
+    def _scalar(self) -> np.ndarray[Any, Any]:
+        if self.shape:  # told before anything is read
+            raise TypeError(f"only a 0-dimensional array makes a Python number, not one of shape {self.shape}")
+        return np.asarray(self.read())
+
     def __float__(self) -> float:
-        return float(self.read())
+        return float(self._scalar())
 
     def __int__(self) -> int:
-        return int(self.read())
+        return int(self._scalar())
 
     def __complex__(self) -> complex:
-        return complex(self.read())
+        return complex(self._scalar())
 
     def __index__(self) -> int:
-        return self.read().__index__()  # type: ignore[no-any-return]
+        return self._scalar().__index__()
 
     def __contains__(self, value: Any) -> bool:
         return bool((self.to_dask() == value).any().compute())
@@ -121,6 +150,26 @@ class DuckArray(NDArrayOperatorsMixin):
 
     def __dir__(self) -> list[str]:
         return sorted({*object.__dir__(self), *DELEGATED})
+
+
+@dataclass(frozen=True)
+class _Frozen:
+    """Ends ``dask.compute(handle)`` with an array that can't be assigned to.
+
+    dask computes a handle that stands for a literal in a graph, also where the task means to write into it:
+    ``dask.array.store(x, handle)`` would fill a copy in memory and lose it. With this it fails instead.
+    """
+
+    finish: Callable[..., Any]
+
+    def __call__(self, *parts: Any) -> Any:
+        values = np.asarray(self.finish(*parts)).view()
+        values.flags.writeable = False
+        return values
+
+
+_OF_THE_TYPE = frozenset({np.shape, np.ndim, np.size, np.iscomplexobj, np.isrealobj})
+"""Functions that ask for shape and dtype alone; dask lacks some of them, and would compute the array."""
 
 
 def _as_dask(thing: Any) -> Any:

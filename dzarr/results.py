@@ -34,6 +34,14 @@ class WriteResult(Generic[A]):
         Objects left out because they hold the fill value only.
     seconds : float
         Wall time.
+
+    Examples
+    --------
+    >>> import dzarr
+    >>> array = dzarr.create("memory://result-example", shape=(8,), dtype="u1", chunks=(4,))
+    >>> done = array.write(slice(4, 8), 7)
+    >>> done.region, done.objects, done.skipped
+    ((range(4, 8),), 1, 0)
     """
 
     array: A = field(repr=False)
@@ -53,7 +61,14 @@ class WriteResult(Generic[A]):
 
 @dataclass(frozen=True)
 class StoreResult(WriteResult[A]):
-    """A finished ``dzarr.store``: what WriteResult tells, summed over all tasks."""
+    """A finished ``dzarr.store``: what WriteResult tells, summed over all tasks.
+
+    Examples
+    --------
+    >>> import dzarr, numpy as np
+    >>> dzarr.store(np.ones(8), "memory://store-result-example", chunks=(4,)).objects
+    2
+    """
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,8 @@ STYLE = {
 MILD, STRONG, THIRD = "#2a6f97", "#c1440e", "#5c946e"
 ZERO_CELSIUS = 273.15
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+TISSUES = {"grey matter": 170, "white matter": 220}
+"""Where the two peaks of the histogram are."""
 BASINS = {"Pacific": (160, 280), "Atlantic": (310, 370), "Indian Ocean": (50, 100)}
 """Longitudes (degrees east) of what the curves call a basin."""
 
@@ -101,8 +103,8 @@ def draw_climate(found: Climate) -> Any:
     for (scenario, values), colour in zip(found.means.items(), (MILD, STRONG), strict=True):
         axes[1, 1].plot(found.years, values - ZERO_CELSIUS, color=colour, lw=1.2, label=scenario)
     axes[1, 1].set_title("Mean over the region, weighted by area")
-    axes[1, 1].set_ylabel("°C")
-    axes[1, 1].legend(loc="upper left")
+    axes[1, 1].set(xlabel="year", ylabel="°C")
+    axes[1, 1].legend(loc="upper left", title="scenario")
     return figure
 
 
@@ -112,7 +114,9 @@ def draw_ocean(found: Ocean) -> Any:
     figure, axes = _figure(4, 1, (10, 8.4), title, height_ratios=(1, 1, 1, 1.9))
     land = np.isnan(found.cycle).all(axis=0)
     cycle = np.ma.masked_array(found.cycle, np.broadcast_to(land, found.cycle.shape)) - ZERO_CELSIUS
-    twelve = require("matplotlib").colormaps["twilight"].resampled(12)
+    # A circle of colours, as the months are one; softened, and none of them the grey of land.
+    circle = require("matplotlib").colormaps["hsv"](np.arange(12) / 12)[:, :3]
+    twelve = require("matplotlib.colors").ListedColormap(0.15 + 0.75 * circle)
     warmest = np.ma.masked_array(np.argmax(cycle.filled(-np.inf), axis=0) + 1, land)
     panels: list[tuple[str, Any, str, dict[str, Any]]] = [
         ("Mean of the year", cycle.mean(axis=0), "°C", {"cmap": "viridis"}),
@@ -128,7 +132,7 @@ def draw_ocean(found: Ocean) -> Any:
         mesh = _map(panel, values, found.latitude, found.longitude, **colours)
         panel.set_title(name)
         bar = figure.colorbar(mesh, ax=panel, label=unit, pad=0.01)
-    bar.set_ticks([2, 5, 8, 11], labels=[MONTHS[i - 1] for i in (2, 5, 8, 11)])
+    bar.set_ticks(range(1, 13), labels=[name if i % 3 == 1 else "" for i, name in enumerate(MONTHS)])
     _draw_basins(axes[3, 0], found, cycle)
     return figure
 
@@ -144,13 +148,17 @@ def _draw_basins(axes: Any, found: Ocean, cycle: Any) -> None:
 
 def draw_brain(found: Brain) -> Any:
     """Three orthogonal slices through the middle, at every scale."""
-    figure, axes = _figure(3, len(found.slices), (10, 7.6), "Average T1 image of 152 people, at four scales")
+    heights = [plane.shape[1] / plane.shape[0] for plane in next(iter(found.slices.values()))]
+    head = "Average T1 image of 152 people, at four scales"
+    figure, axes = _figure(3, len(found.slices), (10, 7.4), head, height_ratios=heights)
     for column, (title, planes) in zip(axes.T, found.slices.items(), strict=True):
         for panel, plane, across in zip(column, planes, range(3), strict=True):
             image = panel.imshow(plane.T, cmap="gray", origin="lower", vmin=0, vmax=255)
             width, height = (name for i, name in enumerate(AXES) if i != across)
-            panel.set(xlabel=f"{width} (mm)", ylabel=f"{height} (mm)", xticks=(0, 100, 200), yticks=(0, 100, 200))
+            panel.set(xlabel=f"{width} (mm)", xticks=(0, 100, 200), yticks=(0, 100, 200))
             panel.set(xlim=(0, plane.shape[0]), ylim=(0, plane.shape[1]))
+            if panel in axes[:, 0]:
+                panel.set_ylabel(f"{height} (mm)")
         column[0].set_title(title[0].upper() + title[1:])
     figure.colorbar(image, ax=axes, label="grey value", shrink=0.5)
     return figure
@@ -161,8 +169,12 @@ def draw_histogram(found: Brain) -> Any:
     figure, axes = _figure(1, 1, (10, 3.2), "Grey values of the T1 image")
     panel = axes[0, 0]
     panel.bar(np.arange(1, 256), found.histogram[1:] / 1000, width=1, color=MILD)
+    for tissue, place in TISSUES.items():
+        height = found.histogram[place] / 1000
+        panel.annotate(tissue, (place, height), (0, 6), textcoords="offset points", ha="center")
     share = found.histogram[0] / found.histogram.sum()
     panel.set(xlabel="grey value", ylabel="thousand voxels (mm³)", xlim=(0, 256))
+    panel.margins(y=0.15)
     panel.set_title(f"Without the background (value 0: {share:.0%} of all voxels)")
     return figure
 

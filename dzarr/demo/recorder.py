@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from distributed import Client, WorkerPlugin, progress, wait
+from distributed import Client, WorkerPlugin, progress
 from numpy.typing import NDArray
 
 import dzarr
@@ -104,13 +104,16 @@ class Recorder:
     def store(self, title: str, x: Any, target: str, **options: Any) -> Any:
         """Store the dask array `x` at the url `target` on the cluster, with a progress bar; return the result."""
         with self.step(title, x.nbytes):
-            (result,) = self._follow([dzarr.store(x, target, compute=False, **options)])
-        return result
+            started = dzarr.store(x, target, compute=False, **options).persist()
+            progress(started, notebook=False)
+            return started.compute()
 
     def compute(self, title: str, *collections: Any, nbytes: int = 0) -> list[Any]:
         """Compute dask collections on the cluster, with a progress bar; return their values."""
         with self.step(title, nbytes):
-            return self._follow(list(collections))
+            futures = self.client.compute(list(collections))
+            progress(futures, notebook=False)
+            return [future.result() for future in futures]
 
     @contextmanager
     def step(self, title: str, nbytes: int = 0) -> Iterator[None]:
@@ -135,12 +138,6 @@ class Recorder:
         """Write down a comparison that was made elsewhere."""
         print(f"  {title}: {nbytes:,} bytes {'equal' if equal else 'DIFFER'}")
         self.checks.append(Check(self.leg, title, nbytes, equal))
-
-    def _follow(self, collections: list[Any]) -> list[Any]:
-        futures = self.client.compute(collections)
-        progress(futures, notebook=False)
-        wait(futures)
-        return [future.result() for future in futures]
 
     def _read_meters(self) -> NDArray[np.int64]:
         readings = self.client.run(read_meter)

@@ -85,7 +85,7 @@ def _run(recorder: Recorder, out: Path, data: Path, nbytes: int, workers: str) -
         [*map(sources.climate_file, climate.SCENARIOS), sources.ocean_file(), sources.brain_file()],
         drawn,
         {Path(leg.url).name: str(dzarr.open_group(leg.url).tree()) for leg in (weather, sea, head)},
-        dzarr.open_array(f"{head.url}/T1")._repr_html_(),
+        dzarr.open_group(head.url)["T1"]._repr_html_(),
     )
     report.write(out / "report.html", account)
     outcome = Outcome(
