@@ -1,12 +1,19 @@
 """Claims: a new array while it is being written.
 
 Knows: what has to happen before the first byte of a write and after the last. Must not know: graphs or
-handles; both are plain callables that ride in a graph.
+handles; all are plain callables that ride in a graph.
 
 A new array is published by the last task, after every byte that it promises: until then nobody opens it.
-A *claim* in its folder keeps two writers from filling the same place, and tells a first task that is run
-again (its worker died) that the place has been cleared already, so that it does not clear away finished
-work.
+A *claim* in its folder keeps two writers from filling the same place.
+
+    absent -> clearing -> writing -> published -> absent again, by the client that has the result
+                             `----> abandoned, by the client of a run that failed: free for the next one
+
+Tasks may run twice, and a worker that the scheduler gave up may wake at any time. So a first task that
+finds its own run's claim "writing" clears nothing away; every change of a claim's state is a
+compare-and-swap; and whoever removes or replaces an object asks the *fence* right before: is the claim
+still the one that it began under? The claim outlives the last task, until the client has the result: were
+that lost with its worker, the tasks that run again would still find their claim.
 """
 
 from __future__ import annotations
@@ -15,14 +22,20 @@ import json
 import os
 import socket
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dzarr.errors import ConflictError, NodeExistsError
+from dzarr.consolidated import ancestors
+from dzarr.errors import ConflictError, DzarrError, NodeExistsError, NodeTypeError
 from dzarr.format.canonical import canonical, digest, from_canonical
+from dzarr.format.documents import dumps
 from dzarr.format.metadata import ArrayMetadata
-from dzarr.io.store import Store
-from dzarr.node import clear_place, find_node, make_parents, publish, read_node
+from dzarr.io.store import Store, Version
+from dzarr.node import clear_place, documents_of, empty_node, find_node, make_parents, publish, read_node
+
+_ATTEMPTS = 5
+_HELD = "writing", "published"
 
 
 @dataclass(frozen=True)
@@ -42,19 +55,106 @@ class Place:
         """The key of the claim."""
         return f"{self.path}/.dzarr/claim" if self.path else ".dzarr/claim"
 
+    def read(self) -> tuple[dict[str, Any], Version | None]:
+        """Return the claim and its version; nothing and None where there is none."""
+        return _read(self.store, self.claim)
+
+    def put(self, state: str, version: Version | None, document: str | None = None) -> Version:
+        """Replace the claim of that version. Raises ConflictError where somebody else did so first."""
+        since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        claim = {
+            "run": self.run,
+            "state": state,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "since": since,
+            "document": document or self.document.decode(),
+        }
+        return self.store.set_if(self.claim, [json.dumps(claim).encode()], version)
+
+    def is_ours(self, claim: dict[str, Any], *states: str) -> bool:
+        """Return whether this run has the claim (in one of those states)."""
+        return claim.get("run") == self.run and (not states or claim.get("state") in states)
+
+    def is_published(self) -> bool:
+        """Return whether the array's document is there."""
+        node = find_node(self.store, self.path)
+        return (
+            node is not None and isinstance(node.metadata, ArrayMetadata) and canonical(node.metadata) == self.document
+        )
+
+    def release(self) -> None:
+        """Drop the claim, if this run has it."""
+        claim, version = self.read()
+        if self.is_ours(claim):
+            with suppress(ConflictError):
+                self.store.delete(self.claim, version)
+
+    def abandon(self) -> None:
+        """Free the claim of a run that failed. What of it still runs meets the fence."""
+        claim, version = self.read()
+        if self.is_ours(claim, "published"):
+            self.release()
+        elif self.is_ours(claim):
+            with suppress(ConflictError):
+                self.put("abandoned", version)
+
+
+def _read(store: Store, key: str) -> tuple[dict[str, Any], Version | None]:
+    found = store.get(key)
+    if found is None:
+        return {}, None
+    try:
+        claim = json.loads(bytes(found[0]))
+    except ValueError:
+        claim = None
+    return (claim if isinstance(claim, dict) else {}), found[1]
+
+
+@dataclass(frozen=True)
+class Fence:
+    """Asked right before an object is replaced: does the place still belong to the run that began under it?
+
+    With a `run`, the claim may have moved on in that run's hands; without, it must be the very same.
+    """
+
+    store: Store
+    key: str
+    version: Version
+    run: str | None = None
+
+    def __call__(self) -> None:
+        """Raise ConflictError where the claim is gone, or is another one."""
+        found = self.store.head(self.key)
+        if found is not None and found[1] == self.version:
+            return
+        if found is not None and self.run is not None:
+            claim, _ = _read(self.store, self.key)
+            if claim.get("run") == self.run and claim.get("state") in _HELD:
+                return
+        raise _lost(self.key, found is not None)
+
+
+def _lost(key: str, there: bool) -> ConflictError:
+    return ConflictError(
+        "this run no longer has the claim on the array that it writes",
+        key=key,
+        found="another claim" if there else "no claim",
+        fix="store again",
+    )
+
 
 @dataclass(frozen=True)
 class Begin:
-    """The first task: the target is still what was planned for, or the place is clear and claimed."""
+    """The first task: the target is still what was planned for, or the place is claimed and clear."""
 
     place: Place
 
-    def __call__(self) -> bool:
-        """Check or claim the place; safe to run twice."""
+    def __call__(self) -> Fence | None:
+        """Check or claim the place, and return the fence of a new array; safe to run twice, even at once."""
         place = self.place
         if place.new:
-            _claim(place)
-            return True
+            return _claim(place)
         node = read_node(place.store, place.path)
         if not isinstance(node.metadata, ArrayMetadata) or canonical(node.metadata) != place.document:
             raise ConflictError(
@@ -64,36 +164,72 @@ class Begin:
                 expected=f"document {digest(place.document)}",
                 fix="refresh the handle and store again",
             )
-        return True
+        return None
 
 
-def _claim(place: Place) -> None:
-    found = place.store.get(place.claim)
-    if found is not None:
-        claim = json.loads(bytes(found[0]))
-        if claim.get("run") == place.run:
+def _claim(place: Place) -> Fence:
+    for _ in range(_ATTEMPTS):
+        claim, version = place.read()
+        if version is not None and place.is_ours(claim, *_HELD):
+            return Fence(place.store, place.claim, version, place.run)
+        if not place.is_ours(claim):
+            _refuse(place, claim, version)
+        with suppress(ConflictError):  # another writer, or this very task run twice: look again
+            version = place.put("clearing", version, claim.get("document"))
+            _clear(place, claim, Fence(place.store, place.claim, version))
+            return Fence(place.store, place.claim, place.put("writing", version), place.run)
+    raise NodeExistsError("others begin to write here at the same time", key=place.path or "/")
+
+
+def _refuse(place: Place, claim: dict[str, Any], version: Version | None) -> None:
+    """Raise where the place can't be had."""
+    for above in ancestors(place.path):
+        node = find_node(place.store, above)
+        if node is not None and isinstance(node.metadata, ArrayMetadata):
+            raise NodeTypeError("an array holds no members", key=above or "(the root)", fix="choose a path outside it")
+    if place.overwrite:
+        return
+    clear_place(place.store, place.path, overwrite=False)
+    if version is not None and claim.get("state") not in ("abandoned", "published"):
+        raise NodeExistsError(
+            "somebody is writing an array here",
+            key=place.path or "/",
+            found=f"claimed by process {claim.get('pid')} on {claim.get('host')} at {claim.get('since')}",
+            fix="wait for it; if it is dead, pass overwrite=True",
+        )
+
+
+def _clear(place: Place, old: dict[str, Any], fence: Fence) -> None:
+    """Remove the node that is replaced, and what the run of the `old` claim has left."""
+    if place.overwrite:
+        try:
+            there = find_node(place.store, place.path) is not None
+        except DzarrError:
+            there = True  # what can't be read can still be replaced
+        if there:
+            empty_node(place.store, place.path, fence)
             return
-        if not place.overwrite:
-            raise NodeExistsError(
-                "somebody is writing an array here",
-                key=place.path or "/",
-                found=f"claimed by process {claim.get('pid')} on {claim.get('host')} at {claim.get('since')}",
-                fix="wait for it; if it is dead, pass overwrite=True",
-            )
-    clear_place(place.store, place.path, overwrite=place.overwrite)
-    if found is not None:
-        place.store.delete(place.claim)
-    since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    claim = {"run": place.run, "host": socket.gethostname(), "pid": os.getpid(), "since": since}
+    else:
+        try:
+            clear_place(place.store, place.path, overwrite=False)
+        except NodeExistsError:  # made between the first look and the claim
+            place.release()
+            raise
     try:
-        place.store.set_if(place.claim, [json.dumps(claim).encode()], None)
-    except ConflictError as error:
-        raise NodeExistsError("somebody else began to write here at the same time", key=place.path or "/") from error
+        metadata = from_canonical(old["document"].encode())
+    except (DzarrError, KeyError, AttributeError):
+        return
+    # No document names these objects, but a larger array made here later would show them.
+    prefix = f"{place.path}/" if place.path else ""
+    for key in list(place.store.list(place.path)):
+        if metadata.keys.coords(key[len(prefix) :], len(metadata.shape)) is not None:
+            fence()
+            place.store.delete(key)
 
 
 @dataclass(frozen=True)
 class Commit:
-    """The last task: publish a new array's document, then drop the claim."""
+    """The last task: publish a new array's document."""
 
     place: Place
 
@@ -101,11 +237,24 @@ class Commit:
         """Publish, and hand on the receipt; safe to run twice."""
         place = self.place
         if place.new:
-            attributes, extra = json.loads(place.attributes)
-            metadata = replace(from_canonical(place.document), attributes=attributes, extra=extra)
-            node = find_node(place.store, place.path)
-            if node is None or canonical(node.metadata) != place.document:  # type: ignore[arg-type]
-                make_parents(place.store, place.path, metadata.zarr_format)
-                publish(place.store, place.path, metadata)
-            place.store.delete(place.claim)
+            claim, version = place.read()
+            if not place.is_ours(claim, *_HELD):
+                raise _lost(place.claim, version is not None)
+            if not place.is_published():
+                _publish(place)
+            with suppress(ConflictError):  # this very task, run twice at once
+                place.put("published", version)
         return receipt
+
+
+def _publish(place: Place) -> None:
+    attributes, extra = json.loads(place.attributes)
+    metadata = replace(from_canonical(place.document), attributes=attributes, extra=extra)
+    make_parents(place.store, place.path, metadata.zarr_format)
+    # The document that makes it an array comes last, so that nobody finds one without attributes.
+    documents = {name: dumps(document) for name, document in reversed(documents_of(metadata).items())}
+    try:
+        publish(place.store, place.path, metadata, documents)
+    except NodeExistsError:
+        if not place.is_published():  # this very task, run twice at once
+            raise

@@ -13,6 +13,7 @@ Knows: the tree of exceptions, and how one reads. Must not know: who raises them
     ├── MissingObjectError    KeyError                       an object that ``missing="error"`` asked for
     ├── RegionError           IndexError                     an index or region that doesn't fit
     ├── GridError             ValueError                     chunks or shards that can't be
+    ├── OptionError           ValueError                     an option whose value can't be
     ├── DTypeError            TypeError                      values that a dtype can't hold
     ├── AlignmentError        ValueError                     blocks and objects that don't line up
     ├── ConflictError         RuntimeError                   somebody else changed it first
@@ -137,6 +138,10 @@ class RegionError(DzarrError, IndexError):
 
 class GridError(DzarrError, ValueError):
     """Chunks or shards that can't be."""
+
+
+class OptionError(DzarrError, ValueError):
+    """An option has a value that it can't have."""
 
 
 class DTypeError(DzarrError, TypeError):

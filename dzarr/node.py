@@ -9,7 +9,7 @@ when it is removed. So a reader finds a whole node or none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +20,7 @@ from dzarr.format import v2, v3
 from dzarr.format.codecs.registry import CodecContext
 from dzarr.format.documents import dumps, loads, naming
 from dzarr.format.layout import Layout, bind
+from dzarr.format.members import mapping
 from dzarr.format.metadata import JSON, ArrayMetadata, GroupMetadata
 from dzarr.io.store import Buffer, Store, Version, check_key
 from dzarr.options import Options
@@ -121,6 +122,13 @@ def _what_is_there(store: Store, path: str) -> str:
     return f"only {', '.join(names)}" if names else "nothing"
 
 
+def document_key(node: Node) -> str:
+    """Return the key of the document that makes the node one."""
+    if node.metadata.zarr_format == 3:
+        return _key(node.path, "zarr.json")
+    return _key(node.path, ".zarray" if isinstance(node.metadata, ArrayMetadata) else ".zgroup")
+
+
 def context_of(options: Options) -> CodecContext:
     """Return what options say to codecs."""
     return CodecContext(options.allow_codecs, options.verify_checksums, options.max_decoded_bytes)
@@ -189,7 +197,7 @@ def publish(store: Store, path: str, metadata: Metadata, documents: Mapping[str,
                 key=_key(path, name),
                 fix="open it, or choose another path",
             ) from error
-    refresh_records(store, path, documents_of(metadata))
+    refresh_records(store, path)
     return Node(store, path, metadata, version)
 
 
@@ -202,15 +210,14 @@ def make_parents(store: Store, path: str, zarr_format: Any) -> None:
             for name, document in documents_of(metadata).items():
                 with suppress(ConflictError):  # somebody else made the same group: what was wanted is there
                     store.set_if(_key(parent, name), [dumps(document)], None)
+            refresh_records(store, parent)
         elif isinstance(node.metadata, ArrayMetadata):
             raise NodeTypeError("an array holds no members", key=parent or "(the root)", fix="choose a path outside it")
 
 
 def delete_node(store: Store, path: str) -> None:
     """Remove a node and all below it: documents first, so that nobody opens what is half gone."""
-    for name in ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"):
-        store.delete(_key(path, name))
-    refresh_records(store, path, None)
+    _unpublish(store, path)
     doomed = getattr(store, "delete_dir", None)
     if doomed is not None:
         doomed(path)
@@ -219,30 +226,57 @@ def delete_node(store: Store, path: str) -> None:
         store.delete(key)
 
 
+def empty_node(store: Store, path: str, before: Callable[[], None]) -> None:
+    """As `delete_node`, but what is dzarr's own stays; `before` is called ahead of each removal, and may raise."""
+    before()
+    _unpublish(store, path)
+    doomed = getattr(store, "delete_dir", None)
+    if doomed is not None:
+        for name in list(store.list_dir(path)):
+            if name.endswith("/"):
+                before()
+                doomed(_key(path, name[:-1]))
+    for key in list(store.list(path)):
+        before()
+        store.delete(key)
+
+
+def _unpublish(store: Store, path: str) -> None:
+    for name in ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"):
+        store.delete(_key(path, name))
+    refresh_records(store, path)
+
+
 def update_attributes(node: Node, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Node:
     """Apply `change` to the newest attributes and write them back, whoever else does the same."""
     fresh: dict[str, Any] = {}
+    store, path = node.store, node.path
+
+    def change_v3(document: dict[str, JSON]) -> dict[str, JSON]:
+        if not document:
+            raise _gone(path, "zarr.json")
+        fresh["attributes"] = change(mapping(document.get("attributes", {}), "attributes"))
+        return document | {"attributes": fresh["attributes"]}
+
+    def change_v2(document: dict[str, JSON]) -> dict[str, JSON]:
+        name = ".zarray" if isinstance(node.metadata, ArrayMetadata) else ".zgroup"
+        if store.head(_key(path, name)) is None:
+            raise _gone(path, name)
+        fresh["attributes"] = change(document)
+        return dict(fresh["attributes"])
+
     if node.metadata.zarr_format == 3:
-        key = _key(node.path, "zarr.json")
-
-        def change_v3(document: dict[str, JSON]) -> dict[str, JSON]:
-            if not document:
-                raise NodeNotFoundError("the node is gone", key=key)
-            fresh["attributes"] = change(dict(document.get("attributes", {})))
-            return document | {"attributes": fresh["attributes"]}
-
-        written = change_document(node.store, key, change_v3)
-        names: Mapping[str, JSON] = {"zarr.json": written}
+        key = _key(path, "zarr.json")
+        with naming(key):
+            change_document(store, key, change_v3)
     else:
-
-        def change_v2(document: dict[str, JSON]) -> dict[str, JSON]:
-            fresh["attributes"] = change(document)
-            return dict(fresh["attributes"])
-
-        written = change_document(node.store, _key(node.path, ".zattrs"), change_v2)
-        names = documents_of(replace(node.metadata, attributes=fresh["attributes"]))
-    refresh_records(node.store, node.path, names)
+        change_document(store, _key(path, ".zattrs"), change_v2)
+    refresh_records(store, path)
     return replace(node, metadata=replace(node.metadata, attributes=fresh["attributes"]))
+
+
+def _gone(path: str, name: str) -> NodeNotFoundError:
+    return NodeNotFoundError("the node is gone", key=_key(path, name), fix="open what is there now, or create it")
 
 
 def children(store: Store, path: str) -> Iterator[tuple[str, Node | DzarrError]]:
@@ -251,7 +285,7 @@ def children(store: Store, path: str) -> Iterator[tuple[str, Node | DzarrError]]
     A member whose documents can't be read comes as the error that says why, and hides none of the others.
     """
     for name in sorted(store.list_dir(path)):
-        if not name.endswith("/") or name.startswith("."):
+        if not name.endswith("/"):
             continue
         name = name[:-1]
         try:
@@ -272,10 +306,24 @@ def move_node(store: Store, source: str, target: str) -> None:
     make_parents(store, target, node.metadata.zarr_format)
     keys = sorted(store.list(source), key=lambda key: key.rpartition("/")[2] in DOCUMENTS)
     own = {_key(source, name) for name in DOCUMENTS}
-    # The moved node's own documents come last of all: until then there is nothing at the new place.
-    for key in [key for key in keys if key not in own] + [key for key in keys if key in own]:
+    for key in [key for key in keys if key not in own]:
         answer = store.get(key)
         if answer is not None:
             store.set(target + key[len(source) :], [answer[0]])
-    refresh_records(store, target, documents_of(node.metadata))
+    # The moved node's own documents come last of all: until then there is nothing at the new place.
+    _publish_copies(store, sorted(own.intersection(keys), reverse=True), source, target)
+    refresh_records(store, target, deep=True)
     delete_node(store, source)
+
+
+def _publish_copies(store: Store, keys: Sequence[str], source: str, target: str) -> None:
+    for key in keys:
+        answer = store.get(key)
+        if answer is None:
+            continue
+        try:
+            store.set_if(target + key[len(source) :], [answer[0]], None)
+        except ConflictError as error:
+            raise NodeExistsError(
+                "somebody else made a node here at the same time", key=target, fix="choose another path"
+            ) from error

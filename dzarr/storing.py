@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,22 @@ import numpy as np
 import dzarr
 from dzarr.array import Array, open_array_node
 from dzarr.claim import Begin, Commit, Place
-from dzarr.errors import AlignmentError, NodeTypeError
+from dzarr.errors import DzarrError, UnsupportedError
 from dzarr.format.canonical import canonical
+from dzarr.io.source import Source
+from dzarr.io.store import Store
 from dzarr.node import read_node
 from dzarr.results import StoreResult
-from dzarr.targets import Target, check_cast, check_disjoint, pair_up, resolve
+from dzarr.targets import (
+    Target,
+    check_cast,
+    check_disjoint,
+    check_lock,
+    check_sources,
+    is_lazy,
+    pair_up,
+    resolve,
+)
 
 if TYPE_CHECKING:
     import dzarr.graph
@@ -50,8 +62,8 @@ def store(
         An existing array (or a basic view of one) is written into; where there is nothing, an array is made.
     region : basic index with slices of step 1, optional
         The part of an existing target that is written.
-    casting : str
-        Which casts are allowed, as in ``numpy.can_cast``.
+    casting : {"safe", "same_kind", "unsafe", "equiv", "no"}
+        Which casts are allowed, as in ``numpy.can_cast``. Masked elements are stored as the fill value.
     lock : optional
         As in ``Array.write``: guards the objects that the region's border shares with others.
     compute : bool
@@ -78,7 +90,7 @@ def store(
     (4, 10000.0)
     """
     if resume or key is not None:
-        raise NodeTypeError("resume= and key= are not offered yet", fix="leave them out")
+        raise UnsupportedError("resume= and key= are not offered yet", fix="leave them out")
     names, pairs = pair_up(x, target)
     run = secrets.token_hex(8)
     writes, targets = [], []
@@ -86,15 +98,21 @@ def store(
         made = resolve(one, place, region, dict(create))
         array = _as_dask(one, made)
         check_cast(array, made, casting)
-        writes.append(_write(array, made, lock, run))
+        check_lock(lock, made)
+        writes.append(_write(array, made, lock, casting, run))
         targets.append(made)
     check_disjoint(targets)
-    for made in targets:
-        _check_sources([write.array for write in writes], made)
-        dzarr.graph.check_reach(made.source.store)
+    sources: dict[str, Source] = {}
+    for write in writes:
+        sources |= dzarr.graph.sources_of(write.array.dask, _source_of)
+    check_sources(sources, targets)
     graph, keys, plans = dzarr.graph.write_graph(writes, run)
-    finish = _Finish(names, tuple(targets))
-    deferred = dzarr.graph.Deferred(graph, keys, Plans(tuple(plans)), finish)
+    stores = {source.store.token: source.store for source in [*sources.values(), *(t.source for t in targets)]}
+    places = tuple(write.begin.place for write in writes)
+    finish = _Finish(names, tuple((made.source, made.selection.axes) for made in targets))
+    client = _Client(places, tuple(stores.values()), tuple(made.handle for made in targets if made.handle is not None))
+    client.renew()
+    deferred = dzarr.graph.Deferred(graph, keys, Plans(tuple(plans)), finish, client)
     return deferred.compute() if compute else deferred
 
 
@@ -114,26 +132,19 @@ def _as_dask(x: Any, target: Target) -> Any:
         if x.shape != target.selection.shape:
             return x.to_dask()
         return x.to_dask(chunks=dzarr.graph.target_blocks(target.source, target.selection))
-    if hasattr(x, "dask") and hasattr(x, "chunks"):
-        return x
+    if is_lazy(x):
+        return dzarr.graph.as_dask(x)
     array = x if isinstance(x, np.ndarray) else np.asarray(x)
     return dzarr.graph.from_numpy(array, target.source, target.selection)
 
 
-def _check_sources(arrays: Sequence[Any], target: Target) -> None:
-    place = target.source.store.token, target.source.path
-    if any(dzarr.graph.reads_from(array.dask, *place) for array in arrays):
-        raise AlignmentError(
-            "an array can't be written onto the store that it reads from",
-            key=target.source.path or "/",
-            found=target.source.store.token,
-            fix="write to another array: a task that runs twice would read what it has written",
-        )
+def _source_of(thing: Any) -> Any:
+    return thing._source if isinstance(thing, Array) else thing
 
 
-def _write(array: Any, target: Target, lock: Any, run: str) -> Any:
+def _write(array: Any, target: Target, lock: Any, casting: str, run: str) -> Any:
     place = _place(target, run)
-    return dzarr.graph.Write(array, target.source, target.selection, Begin(place), Commit(place), lock)
+    return dzarr.graph.Write(array, target.source, target.selection, Begin(place), Commit(place), lock, casting)
 
 
 def _place(target: Target, run: str) -> Place:
@@ -144,25 +155,54 @@ def _place(target: Target, run: str) -> Place:
 
 
 @dataclass(frozen=True, eq=False)
+class _Client:
+    """What the process that stores does itself: it looks whether that can work, and tidies up."""
+
+    places: tuple[Place, ...]
+    stores: tuple[Store, ...]
+    handles: tuple[Array, ...]
+
+    def check(self, keywords: Mapping[str, Any]) -> None:
+        for store in self.stores:
+            dzarr.graph.check_reach(store, keywords)
+
+    def renew(self) -> None:
+        for handle in self.handles:
+            handle.renew()
+
+    def done(self) -> None:
+        self.renew()
+        for place in self.places:
+            if place.new:
+                place.release()
+
+    def fail(self) -> None:
+        self.renew()
+        for place in self.places:
+            if place.new:
+                with suppress(DzarrError):  # the error that made it fail is the one to tell
+                    place.abandon()
+
+
+@dataclass(frozen=True, eq=False)
 class _Finish:
-    """Turns receipts into results, on the client."""
+    """Turns receipts into results; rides in the graph."""
 
     names: Any
-    targets: tuple[Target, ...]
+    targets: tuple[tuple[Source, Any], ...]
 
     def __call__(self, receipts: list[Any]) -> Any:
-        results = [_result(target, receipt) for target, receipt in zip(self.targets, receipts, strict=True)]
+        results = [_result(*target, receipt) for target, receipt in zip(self.targets, receipts, strict=True)]
         if self.names is None:
             return results[0]
         return dict(zip(self.names, results, strict=True)) if isinstance(self.names, list) else results
 
 
-def _result(target: Target, receipt: Any) -> StoreResult[Array]:
-    source = target.source
+def _result(source: Source, region: Any, receipt: Any) -> StoreResult[Array]:
     array = open_array_node(read_node(source.store, source.path), source.options, writable=True)
     return StoreResult(
         array,
-        target.selection.axes,
+        region,
         receipt.objects,
         receipt.bytes_read,
         receipt.bytes_written,

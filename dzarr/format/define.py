@@ -22,11 +22,11 @@ from dzarr.format.elements import has_order
 from dzarr.format.grid import ExplicitAxis, Grid, RegularAxis
 from dzarr.format.grids import parse_keys
 from dzarr.format.keys import KeyEncoding
-from dzarr.format.members import shown
+from dzarr.format.members import mapping, shown
 from dzarr.format.metadata import JSON, ArrayMetadata, Extension
 
 DEFAULT_CODEC = {"name": "zstd", "configuration": {"level": 1, "checksum": False}}
-DEFAULT_V2 = {"id": "zstd", "level": 1, "checksum": False}
+DEFAULT_V2 = {"id": "zstd", "level": 1}  # not every reader knows "checksum"
 INDEX_CODECS = ({"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"})
 
 
@@ -57,6 +57,8 @@ def define_array(
     """
     if zarr_format not in (2, 3):
         raise MetadataError("no such Zarr format", found=zarr_format, expected="2 or 3")
+    if index_location not in ("start", "end"):
+        raise GridError("index_location is wrong", found=index_location, expected="'start' or 'end'")
     extent = _lengths("shape", shape, least=0)
     given = _dtype(dtype)
     native = given if given.kind == "V" else given.newbyteorder("=")
@@ -66,7 +68,7 @@ def define_array(
         "shape": extent,
         "dtype": native,
         "grid": objects,
-        "attributes": dict(attributes or {}),
+        "attributes": mapping(attributes or {}, "attributes"),
         "dimension_names": _names(dimension_names, len(extent)),
     }
     if zarr_format == 2:
@@ -109,7 +111,10 @@ def _define_v2(
     if order == "F" and len(common["shape"]) > 1:
         chain.insert(0, Extension("transpose", {"order": list(reversed(range(len(common["shape"]))))}))
     compressor = codecs.get("compressor")
-    for document in [*(codecs.get("filters") or ()), *([compressor] if compressor else [])]:
+    filters = codecs.get("filters") or ()
+    if not isinstance(filters, (list, tuple)):
+        raise MetadataError("filters are wrong", found=shown(filters), expected="a list of v2 codecs")
+    for document in [*filters, *([compressor] if compressor else [])]:
         if not isinstance(document, Mapping) or not isinstance(document.get("id"), str):
             raise MetadataError("a v2 codec is wrong", found=shown(document), expected='{"id": ..., ...}')
         config = {name: value for name, value in document.items() if name != "id"}
@@ -172,6 +177,8 @@ def _levels(shards: Any, index_location: str) -> Iterator[dict[str, Any]]:
         if location not in ("start", "end"):
             raise GridError("index_location is wrong", found=location, expected="'start' or 'end'")
         codecs = document.get("index_codecs") or INDEX_CODECS
+        if not isinstance(codecs, (list, tuple)):
+            raise MetadataError("index_codecs are wrong", found=shown(codecs), expected="a list of codecs")
         yield {"shape": document["shape"], "index_location": location, "index_codecs": codecs}
 
 

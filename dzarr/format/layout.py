@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from dzarr.errors import DzarrError, GridError, MetadataError
+from dzarr.errors import DzarrError, GridError, MetadataError, UnsupportedError
 from dzarr.format.canonical import canonical, digest, from_canonical
 from dzarr.format.codecs.codec import BytesBytes
 from dzarr.format.codecs.pipeline import Pipeline
@@ -168,6 +168,12 @@ def layout_from_document(document: bytes, context: CodecContext) -> Layout:
             level, rest = _shard_spec(rest[0], len(metadata.shape))
             levels.append(level)
         chain = rest
+        if any(codec.name == SHARDING for codec in chain):
+            raise UnsupportedError(
+                "an inner shard with other codecs beside it is not supported",
+                found=[codec.name for codec in chain],
+                expected="sharding_indexed alone inside sharding_indexed",
+            )
     else:
         # Unsharded: the pipeline itself knows what a transpose does to its chunk.
         axes, chain = None, metadata.codecs
@@ -251,6 +257,12 @@ def _bind_object(layout: Layout, shape: tuple[int, ...]) -> ObjectLayout:
     pipeline = Pipeline.bind(layout._chain, stored, layout.dtype, layout.fill, context)
     inverse = _inverse(axes, pipeline.axes)
     total = tuple(prod(c) for c in zip(*counts, strict=True)) if counts else (1,) * len(shape)
+    if prod(total) * 16 > context.max_decoded_bytes:
+        raise GridError(
+            "the nested shard indexes of an object are larger than max_decoded_bytes",
+            found=f"{prod(total)} chunks in an object",
+            expected=context.max_decoded_bytes,
+        )
     return ObjectLayout(
         shape,
         _unpermute(stored, axes),

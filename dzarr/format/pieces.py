@@ -57,7 +57,7 @@ def _cut_range(index: range, axis: Axis) -> list[Cut]:
         stop = min(start + axis.length(cell), size)
         n = min(left, -(-(stop - position) // step))
         inside = range(position - start, position - start + (n - 1) * step + 1, step)
-        whole = step == 1 and n == stop - start
+        whole = n == stop - start
         cuts.append(Cut(cell, slice(at, at + n), inside, whole))
         at, left, position = at + n, left - n, position + n * step
     return cuts
@@ -76,13 +76,3 @@ def _cut_array(index: Indices, axis: Axis) -> list[Cut]:
         where = order[a:b]
         cuts.append(Cut(cell, slice(a, b) if in_order else where, index[where] - axis.start(cell), False))
     return cuts
-
-
-def place(outer: slice | Indices, inner: slice | Indices) -> slice | Indices:
-    """Return where `inner`, counted within `outer`, lies in the output."""
-    if isinstance(outer, slice):
-        if isinstance(inner, slice):
-            return slice(outer.start + inner.start, outer.start + inner.stop)
-        moved: Indices = inner + outer.start
-        return moved
-    return outer[inner]

@@ -7,20 +7,22 @@ Takes Sources (store, path, layout, options) and selections, never handles. It i
 from __future__ import annotations
 
 from dzarr.graph.deferred import Deferred
-from dzarr.graph.read import from_numpy, target_blocks, to_dask
+from dzarr.graph.read import as_dask, block_bytes, from_numpy, target_blocks, to_dask
 from dzarr.graph.where import check_reach, in_task, runs_here
-from dzarr.graph.write import Receipt, Write, WritePlan, reads_from, write_graph
+from dzarr.graph.write import Receipt, Write, WritePlan, sources_of, write_graph
 
 __all__ = [
     "Deferred",
     "Receipt",
     "Write",
     "WritePlan",
+    "as_dask",
+    "block_bytes",
     "check_reach",
     "from_numpy",
     "in_task",
-    "reads_from",
     "runs_here",
+    "sources_of",
     "target_blocks",
     "to_dask",
     "write_graph",

@@ -83,7 +83,7 @@ def to_dask(source: Source, selection: Selection, open_id: str, chunks: Any = No
 
 def refuse_query_planning() -> None:
     """Raise UnsupportedError where dask.array is in its expression mode, which lacks what graphs need."""
-    if da.array_expr_enabled() or dask.config.get("array.query-planning", None):
+    if dask.config.get("array.query-planning", None) or da.array_expr_enabled():
         raise UnsupportedError(
             "dask's array expressions are incomplete and not supported",
             found="array.query-planning: True",
@@ -91,9 +91,14 @@ def refuse_query_planning() -> None:
         )
 
 
+def block_bytes() -> int:
+    """Return how large blocks should be, by dask's configuration as it is now."""
+    return int(parse_bytes(dask.config.get("array.chunk-size")))
+
+
 def default_blocks(source: Source, selection: Selection) -> Blocks:
     """Return blocks of whole objects near ``array.chunk-size``; of parts of objects that are far larger."""
-    target = parse_bytes(dask.config.get("array.chunk-size"))
+    target = block_bytes()
     layout = source.layout
     itemsize = max(1, layout.dtype.itemsize)
     inner: tuple[int | None, ...] = (None,) * layout.ndim
@@ -127,7 +132,7 @@ def chosen_blocks(source: Source, selection: Selection, chunks: Any) -> Blocks:
     previous = tuple(objects[dim.ref] if dim.kind == "axis" else selection.length(dim) for dim in selection.dims)
     try:
         blocks: Blocks = normalize_chunks(chunks, selection.shape, dtype=source.layout.dtype, previous_chunks=previous)
-    except (TypeError, ValueError, NotImplementedError) as error:
+    except (TypeError, ValueError, ArithmeticError, NotImplementedError) as error:
         raise GridError(f"chunks don't fit: {error}", found=chunks, expected=f"blocks of {selection.shape}") from error
     return blocks
 
@@ -160,6 +165,12 @@ def target_blocks(source: Source, selection: Selection) -> Blocks:
 
 def from_numpy(array: np.ndarray[Any, Any], source: Source, selection: Selection) -> Any:
     """Return an array that is in memory as a Dask array, cut where the target's objects end."""
-    if array.shape != selection.shape:
-        return da.from_array(array, chunks=array.shape or ())
-    return da.from_array(array, chunks=target_blocks(source, selection))
+    refuse_query_planning()
+    chunks = target_blocks(source, selection) if array.shape == selection.shape else array.shape
+    return da.from_array(array, chunks=chunks, name=False)  # hashing it all would cost as much as writing it
+
+
+def as_dask(x: Any) -> Any:
+    """Return another library's lazy array (xarray's, a dataframe's values) as a ``dask.array.Array``."""
+    refuse_query_planning()
+    return x if isinstance(x, da.Array) else da.asanyarray(x)

@@ -13,20 +13,21 @@ A task that is run twice (retried, stolen, its worker lost) writes the same byte
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import dask
 import dask.array as da
 import numpy as np
-from dask._task_spec import List, Task, TaskRef
+from dask._task_spec import DataNode, List, Task, TaskRef
 from dask.base import tokenize
-from dask.blockwise import blockwise
+from dask.blockwise import Blockwise, blockwise
 from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 from dask.utils import parse_bytes
 
-from dzarr.errors import GridError, RegionError, UnsupportedError
+from dzarr.errors import DTypeError, GridError, RegionError, UnsupportedError
 from dzarr.format.selection import Selection
 from dzarr.graph.align import is_aligned, snap
 from dzarr.graph.read import Blocks, BlockSelections, refuse_query_planning, task_count, view_units
@@ -37,7 +38,11 @@ SPLIT_EVERY = 32
 
 
 class Receipt(NamedTuple):
-    """What write tasks did, summed: objects stored and left out, bytes read and written, seconds of work."""
+    """What write tasks did, summed: objects stored and left out, bytes read and written.
+
+    Seconds are those of a task's work; in the sum of all, those from the first task to the last, by the
+    workers' clocks.
+    """
 
     objects: int = 0
     skipped: int = 0
@@ -73,8 +78,8 @@ class WritePlan:
 class Write:
     """One array to be written: from `array` to where `selection` points in `source`.
 
-    `begin` runs before any data is written, `finish` gets the sum of all receipts after the last one;
-    both must be safe to run twice.
+    `begin` runs before any data is written and returns a fence (asked before an object is replaced) or
+    None, `finish` gets the sum of all receipts after the last one; both must be safe to run twice.
     """
 
     array: Any
@@ -83,7 +88,7 @@ class Write:
     begin: Callable[[], Any]
     finish: Callable[[Receipt], Any]
     lock: Any = "auto"
-    fill: Any = field(default=None)
+    casting: str = "safe"
 
 
 def plan_write(write: Write) -> WritePlan:
@@ -103,17 +108,48 @@ def plan_write(write: Write) -> WritePlan:
     return WritePlan(write.source.path, array.shape, array.chunks, blocks, task_count(blocks), aligned)
 
 
-def write_block(block: Any, source: Source, selection: Selection, lock: Any, begun: Any = None) -> Receipt:
+class Begun(NamedTuple):
+    """What the first task leaves to all others: when it ran, and the fence."""
+
+    at: float
+    fence: Any
+
+
+def write_block(
+    block: Any, source: Source, selection: Selection, lock: Any, casting: str, begun: Begun | None = None
+) -> Receipt:
     """Write one block that owns every object it covers whole: the task of every write graph."""
-    del begun
     start = time.perf_counter()
-    if isinstance(block, np.ma.MaskedArray):
-        block = block.filled(source.layout.fill[()])  # type: ignore[arg-type]
-    values = np.asarray(block)
-    if values.dtype != source.layout.dtype:
-        values = values.astype(source.layout.dtype, casting="unsafe")
-    done = write_region(source, selection, values, lock=lock, threads=1)
+    values = fit_block(block, source, selection, casting)
+    fence = begun.fence if begun is not None else None
+    done = write_region(source, selection, values, lock=lock, threads=1, fence=fence)
     return Receipt(done.objects, done.skipped, done.bytes_read, done.bytes_written, time.perf_counter() - start)
+
+
+def fit_block(block: Any, source: Source, selection: Selection, casting: str) -> np.ndarray[Any, Any]:
+    """Return a block as values of the array: masked elements filled, cast. Raises RegionError, DTypeError.
+
+    A graph may have promised another shape or dtype than its tasks return.
+    """
+    values = np.asanyarray(block)
+    wanted = source.layout.dtype
+    if values.shape != selection.shape:
+        raise RegionError(
+            "a block has another shape than its graph says",
+            key=source.path or "/",
+            found=values.shape,
+            expected=selection.shape,
+        )
+    if values.dtype != wanted:
+        if not np.can_cast(values.dtype, wanted, casting):  # type: ignore[arg-type]
+            raise DTypeError(
+                "a block has a dtype that its graph didn't say", key=source.path or "/", found=values.dtype,
+                expected=wanted, fix="give map_blocks and the like the true dtype, or cast with astype",
+            )  # fmt: skip
+        values = values.astype(wanted)
+    if isinstance(values, np.ma.MaskedArray):
+        values = values.filled(source.layout.fill[()])  # type: ignore[arg-type]
+    return np.asarray(values)
 
 
 def add(receipts: Sequence[Any]) -> Receipt:
@@ -121,13 +157,12 @@ def add(receipts: Sequence[Any]) -> Receipt:
     return Receipt(*map(sum, zip(*receipts, strict=True))) if receipts else Receipt()
 
 
-def _begin(begin: Callable[[], Any]) -> Any:
-    return begin()
+def _begin(begin: Callable[[], Any]) -> Begun:
+    return Begun(time.time(), begin())
 
 
-def _finish(finish: Callable[[Receipt], Any], receipts: list[Any], begun: Any) -> Any:
-    del begun
-    return finish(add(receipts))
+def _finish(finish: Callable[[Receipt], Any], receipts: list[Any], begun: Begun) -> Any:
+    return finish(add(receipts)._replace(seconds=max(0.0, time.time() - begun.at)))
 
 
 def write_graph(writes: Sequence[Write], token: str) -> tuple[HighLevelGraph, list[str], list[WritePlan]]:
@@ -168,7 +203,8 @@ def _add_layers(
     ix = tuple(range(array.ndim))
     targets = BlockSelections(write.selection, array.chunks)
     layers[write_name] = blockwise(
-        write_block, write_name, ix, array.name, ix, write.source, None, targets, ix, write.lock, None, begin, (),
+        write_block, write_name, ix, array.name, ix, write.source, None, targets, ix, write.lock, None,
+        write.casting, None, begin, (),
         numblocks={array.name: array.numblocks, begin: ()},
     )  # fmt: skip
     dependencies[write_name] = {array.name, begin}
@@ -197,19 +233,38 @@ def _tree(name: str, keys: list[Any]) -> tuple[dict[Any, Task], list[Any]]:
     return tasks, keys
 
 
-def reads_from(graph: Any, store_token: str, path: str) -> bool:
-    """Return whether a graph reads the array at `path` of that store."""
-    place = store_token, path
+def sources_of(graph: HighLevelGraph, unwrap: Callable[[Any], Any]) -> dict[str, Source]:
+    """Return the arrays that a graph reads, by place. `unwrap` returns the Source of a handle, else its argument.
 
-    def is_it(arg: Any) -> bool:
-        arg = getattr(arg, "value", arg)
-        return isinstance(arg, Source) and (arg.store.token, arg.path) == place
-
+    Seen are the tasks of the graph as it is: what a persisted block was once read from is not known.
+    """
+    found: dict[str, Source] = {}
     for layer in graph.layers.values():
-        if any(is_it(arg) for arg, _ in getattr(layer, "indices", ())):
-            return True
-        if isinstance(layer, MaterializedLayer):
-            tasks = (task for task in layer.mapping.values() if isinstance(task, Task))
-            if any(is_it(arg) for task in tasks for arg in task.args):
-                return True
-    return False
+        if isinstance(layer, Blockwise):
+            things: Any = [layer.task, *(arg for arg, axes in layer.indices if axes is None)]
+        else:
+            things = layer.values()
+        for thing in things:
+            for source in _walk(thing, unwrap):
+                found[source.place] = source
+    return found
+
+
+def _walk(thing: Any, unwrap: Callable[[Any], Any]) -> Iterator[Source]:
+    waiting = [thing]
+    while waiting:
+        thing = unwrap(waiting.pop())
+        if isinstance(thing, Source):
+            yield thing
+        elif isinstance(thing, da.Array):  # a whole array as an argument
+            yield from sources_of(thing.dask, unwrap).values()
+        elif isinstance(thing, Task):
+            waiting += [thing.func, *thing.args, *thing.kwargs.values()]
+        elif isinstance(thing, DataNode):
+            waiting.append(thing.value)
+        elif isinstance(thing, partial):
+            waiting += [thing.func, *thing.args, *thing.keywords.values()]
+        elif isinstance(thing, dict):
+            waiting += thing.values()
+        elif isinstance(thing, (list, tuple, set)):
+            waiting += thing

@@ -10,8 +10,11 @@ version that the index came from. VersionChanged means: start this object over.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+import numpy as np
 
 from dzarr.errors import CodecError, ConflictError, CorruptObjectError, DzarrError, StoreError
 from dzarr.format.layout import ObjectLayout
@@ -20,7 +23,7 @@ from dzarr.io.cache import indexes
 from dzarr.io.ranges import merge
 from dzarr.io.rows import Row
 from dzarr.io.source import Source
-from dzarr.io.store import Buffer, ByteRange, Parts, VersionChanged, Want
+from dzarr.io.store import Buffer, ByteRange, Parts, TooLarge, VersionChanged, Want
 
 ATTEMPTS = 5
 LOCAL_GAP, REMOTE_GAP = 16 * 1024, 1024 * 1024
@@ -80,7 +83,7 @@ def fetch_chunks(
     None for the chunks means that the object does not exist. All portions are of one version.
     """
     if not obj.levels or source.layout.outer:
-        parts = _fetch(source, Want(key, lend=True))
+        parts = fetch_object(source, key, obj, lend=True)
         if parts is None:
             yield rows, None, None
         else:
@@ -91,8 +94,9 @@ def fetch_chunks(
     fresh = False
     if located is None:
         if _worth_whole(source, obj, rows, budget):
-            yield (rows, *_fetch_whole(source, key, obj))
-            return
+            with suppress(TooLarge):  # mostly gaps, or a lie: the index and the ranges will tell
+                yield (rows, *_fetch_whole(source, key, obj))
+                return
         located, fresh = _load_index(source, key, obj)
         if located is None:
             yield rows, None, None
@@ -107,8 +111,28 @@ def _worth_whole(source: Source, obj: ObjectLayout, rows: Sequence[Row], budget:
     return wanted >= source.options.whole_fraction * obj.count and obj.nbytes <= budget
 
 
+def _longest(nbytes: int) -> int:
+    """Return how long `nbytes` can get by encoding, more than generously."""
+    # Filters may store a byte as a double or a complex number; what no codec shrinks, it lengthens a little.
+    return 16 * nbytes + (1 << 20)
+
+
+def fetch_object(source: Source, key: str, obj: ObjectLayout, *, lend: bool = False) -> Parts | None:
+    """Read an object whole. Raises CorruptObjectError, before memory is taken, for one too large to be it."""
+    most = _longest(obj.nbytes) + 32 * obj.count * len(obj.levels)
+    try:
+        return _fetch(source, Want(key, lend=lend, most=most))
+    except TooLarge as error:
+        raise CorruptObjectError(
+            "object is larger than any that it could be",
+            key=key,
+            found=f"{error.size} bytes",
+            expected=f"{most} at most",
+        ) from error
+
+
 def _fetch_whole(source: Source, key: str, obj: ObjectLayout) -> tuple[Blobs | None, str | None]:
-    parts = _fetch(source, Want(key, lend=True))
+    parts = _fetch(source, Want(key, lend=True, most=2 * obj.nbytes + 64 * obj.count + 1024))
     if parts is None:
         return None, None
     located = _locate_in(obj, parts.buffers[0], parts.version)
@@ -124,10 +148,19 @@ def _fetch(source: Source, want: Want) -> Parts | None:
 def _locate_in(obj: ObjectLayout, data: Buffer, version: str | None) -> Located:
     view = memoryview(data)
     table = flat_index(obj.levels, obj.order, len(view), lambda spans: [view[a : a + n] for a, n in spans])
-    return _located(table, version, len(view))
+    return _located(obj, table, version, len(view))
 
 
-def _located(table: Index, version: str | None, size: int) -> Located:
+def _located(obj: ObjectLayout, table: Index, version: str | None, size: int) -> Located:
+    most = _longest(obj.pipeline.nbytes)
+    if size > most and (table[:, 1] > most).any():
+        flat = int(np.argmax(table[:, 1]))
+        raise CorruptObjectError(
+            "chunk is longer than any that it could be",
+            chunk=tuple(int(k) for k in np.unravel_index(flat, obj.counts)),
+            found=f"{table[flat, 1]} bytes",
+            expected=f"{most} at most",
+        )
     return Located(version, size, table[:, 0].tolist(), table[:, 1].tolist())
 
 
@@ -189,7 +222,7 @@ def _fetch_index(source: Source, key: str, obj: ObjectLayout) -> Located | None:
             raise VersionChanged(key)
         return more.buffers
 
-    return _located(flat_index(obj.levels, obj.order, size, read), version, size)
+    return _located(obj, flat_index(obj.levels, obj.order, size, read), version, size)
 
 
 def _fetch_top(source: Source, key: str, span: ByteRange, nbytes: int) -> Parts | None:

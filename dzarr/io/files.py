@@ -21,7 +21,7 @@ from dzarr.errors import StoreError
 from dzarr.io.paths import HIDDEN, OWN
 from dzarr.io.ranges import resolve
 from dzarr.io.scratch import lent
-from dzarr.io.store import Buffer, Parts, VersionChanged, Want
+from dzarr.io.store import Buffer, Parts, TooLarge, VersionChanged, Want
 
 _READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR})
@@ -73,6 +73,8 @@ def _answer_once(path: str, want: Want) -> Parts | None:
             _must_be_folder(state, want.key)
             return None
         size = state.st_size
+        if want.most is not None and size > want.most and not want.ranges:
+            raise TooLarge(want.key, size)
         if want.lend and _HAS_PREADV:
             return Parts(_read_lent(fd, want, size), version, size)
         if not want.ranges:

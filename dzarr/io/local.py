@@ -129,6 +129,8 @@ class LocalStore:
         place = self._paths.known.get(want.key) or self._paths.of(want.key)
         try:
             return files.answer(place, want)
+        except MemoryError as error:
+            raise StoreError("an object too large for this machine's memory", key=want.key) from error
         except (OSError, UnicodeError) as error:
             if isinstance(error, DzarrError):
                 raise

@@ -20,7 +20,7 @@ from dzarr.errors import ConflictError, StoreError
 from dzarr.io.files import is_data
 from dzarr.io.observe import count
 from dzarr.io.ranges import resolve
-from dzarr.io.store import Buffer, Capabilities, Parts, Version, VersionChanged, Want, check_key
+from dzarr.io.store import Buffer, Capabilities, Parts, TooLarge, Version, VersionChanged, Want, check_key
 
 
 class _Space:
@@ -116,6 +116,8 @@ class MemoryStore:
         if found is None:
             return None
         data, version = found
+        if want.most is not None and len(data) > want.most and not want.ranges:
+            raise TooLarge(want.key, len(data))
         if not want.ranges:
             return Parts((data,), version, len(data))
         view = memoryview(data)

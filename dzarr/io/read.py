@@ -168,7 +168,12 @@ def _read_inside(source: Source, selection: Selection) -> Array | None:
 
 def _output(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     if out is None:
-        return np.empty(shape, dtype)
+        try:
+            return np.empty(shape, dtype)
+        except (MemoryError, ValueError) as error:
+            raise RegionError(
+                "the region is too large to be read at once", found=f"{dtype} {shape}", fix="read parts of it"
+            ) from error
     dtype, own = dtype.subdtype or (dtype, ())  # a field that is an array adds its dimensions
     shape += own
     if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype:

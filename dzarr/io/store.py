@@ -31,18 +31,30 @@ class VersionChanged(Exception):
         self.key = key
 
 
+class TooLarge(Exception):
+    """The object has more bytes than its reader would take: nothing was read."""
+
+    def __init__(self, key: str, size: int) -> None:
+        super().__init__(key, size)
+        self.key = key
+        self.size = size
+
+
 @dataclass(frozen=True)
 class Want:
     """One object, or ranges of it. No ranges means the whole. A version pins what may be answered.
 
     ``lend`` says that the asking thread is done with the answer before it asks this store for anything
-    else, so that the store may answer in memory that it uses again. A store need not.
+    else, so that the store may answer in memory that it uses again. A store need not. An object of more
+    than ``most`` bytes that is wanted whole is not read: TooLarge. What a store holds may be a lie (a file
+    with a hole of a terabyte), and is not to be believed with memory.
     """
 
     key: str
     ranges: tuple[ByteRange, ...] = ()
     version: Version | None = None
     lend: bool = False
+    most: int | None = None
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from dzarr.format.pieces import Cut, cut
 from dzarr.format.selection import Points, Selection
 from dzarr.io.contend import Tries
 from dzarr.io.encode import encode_rows, object_parts
-from dzarr.io.fetch import parse_object
+from dzarr.io.fetch import fetch_object, parse_object
 from dzarr.io.locks import LockProvider, lock_provider
 from dzarr.io.pool import cores, run_all
 from dzarr.io.rows import Row, open_mesh, point_rows, rows_of
@@ -166,9 +166,9 @@ def _merge(source: Source, job: _Job, provider: LockProvider | None, written: Wr
     with provider.hold(key) as held:
         tries = Tries(source.options.lock_timeout)
         for _ in tries:
-            answer = source.store.get(key)
-            data, version = answer if answer is not None else (b"", None)
-            parts = _merged_parts(source, job, key, None if answer is None else data)
+            old = fetch_object(source, key, job.obj)
+            data, version = (b"", None) if old is None else (old.buffers[0], old.version)
+            parts = _merged_parts(source, job, key, None if old is None else data)
             held.check()
             if not parts or _swap(source, key, parts, version):
                 written.add(bool(parts), not parts, len(data), _nbytes(parts))
@@ -213,6 +213,8 @@ def _merged_parts(source: Source, job: _Job, key: str, data: Any) -> list[Any]:
         ) from error
     except DzarrError as error:
         error.key = error.key or key
+        if error.chunk is not None:
+            error.chunk = tuple(c * n + k for c, n, k in zip(job.coords, obj.counts, error.chunk, strict=True))
         raise
 
 

@@ -67,8 +67,9 @@ def _packed(codec: Any, spec: ChunkSpec) -> ChunkSpec:
 
 
 def _rounded(codec: Any, spec: ChunkSpec) -> ChunkSpec:
-    if spec.dtype.kind != "f":
-        raise UnsupportedError(f"{codec.codec_id} rounds floats only", found=f"data type {spec.dtype}")
+    # Decoding changes nothing, whatever the numbers are; numcodecs can only encode real floats.
+    if spec.dtype.kind not in "fciumM":
+        raise UnsupportedError(f"{codec.codec_id} rounds numbers only", found=f"data type {spec.dtype}")
     return spec
 
 

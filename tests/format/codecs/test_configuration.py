@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dzarr.errors import DzarrError, MetadataError, UnsupportedError
+from dzarr.errors import CodecError, DzarrError, MetadataError, UnsupportedError
 from dzarr.format.codecs import registry
 from dzarr.format.codecs.codec import ArrayArray, ArrayBytes, BytesBytes
 from dzarr.format.codecs.defaults import completed
@@ -163,9 +163,16 @@ def test_elements_of_variable_length_are_declined(dtype: str) -> None:
         Pipeline.bind([LITTLE], (3,), np.dtype(dtype), None, CodecContext())
 
 
-def test_integers_are_not_rounded() -> None:
-    with pytest.raises(UnsupportedError, match="floats only"):
-        Pipeline.bind([Extension("bitround", {"keepbits": 3}), LITTLE], (3,), np.dtype("i4"), None, CodecContext())
+def test_rounded_integers_are_read_and_not_written() -> None:
+    pipeline = Pipeline.bind(
+        [Extension("bitround", {"keepbits": 3}), LITTLE], (3,), np.dtype("<i4"), None, CodecContext()
+    )
+    chunk = np.array([1, 224, -8], "<i4")
+    assert pipeline.decode(chunk.tobytes()).tolist() == chunk.tolist()
+    with pytest.raises(CodecError, match="bitround"):
+        pipeline.encode(chunk)
+    with pytest.raises(UnsupportedError, match="numbers only"):
+        Pipeline.bind([Extension("bitround", {"keepbits": 3}), LITTLE], (3,), np.dtype("S4"), None, CodecContext())
 
 
 def test_bytes_codec_takes_no_other_kind() -> None:
