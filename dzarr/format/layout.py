@@ -11,7 +11,7 @@ chunk grid and a pipeline, and no loop asks what codec it deals with.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from math import prod
@@ -19,12 +19,15 @@ from typing import Any
 
 import numpy as np
 
-from dzarr.errors import DzarrError, GridError, MetadataError, UnsupportedError
+from dzarr.errors import DzarrError, GridError, MetadataError
 from dzarr.format.canonical import canonical, digest, from_canonical
-from dzarr.format.codecs.codec import BytesBytes
+from dzarr.format.codecs.codec import BytesBytes, ChunkSpec
 from dzarr.format.codecs.pipeline import Pipeline
-from dzarr.format.codecs.registry import CodecContext, bytes_codec, extension
-from dzarr.format.grid import Grid, Indices, RegularAxis
+from dzarr.format.codecs.registry import CodecContext, bytes_codec, extension, register
+from dzarr.format.dtypes import default_fill, name_v3
+from dzarr.format.grid import Grid, Indices, RegularAxis, regular
+from dzarr.format.inner import InnerSharding
+from dzarr.format.keys import KeyEncoding
 from dzarr.format.metadata import ArrayMetadata, Extension
 from dzarr.format.shard import Level
 
@@ -168,12 +171,6 @@ def layout_from_document(document: bytes, context: CodecContext) -> Layout:
             level, rest = _shard_spec(rest[0], len(metadata.shape))
             levels.append(level)
         chain = rest
-        if any(codec.name == SHARDING for codec in chain):
-            raise UnsupportedError(
-                "an inner shard with other codecs beside it is not supported",
-                found=[codec.name for codec in chain],
-                expected="sharding_indexed alone inside sharding_indexed",
-            )
     else:
         # Unsharded: the pipeline itself knows what a transpose does to its chunk.
         axes, chain = None, metadata.codecs
@@ -184,6 +181,28 @@ def layout_from_document(document: bytes, context: CodecContext) -> Layout:
 
 
 SHARDING = "sharding_indexed"
+
+
+def _bind_shard(configuration: Mapping[str, Any], spec: ChunkSpec, context: CodecContext) -> ObjectLayout:
+    """Return how a chunk that is itself a shard is laid out: as the one object of an array of its shape."""
+    metadata = ArrayMetadata(
+        zarr_format=3,
+        shape=spec.shape,
+        dtype=spec.dtype,
+        data_type=name_v3(spec.dtype),
+        grid=regular(spec.shape, spec.shape),
+        keys=KeyEncoding("default", "/"),
+        fill_value=default_fill(spec.dtype) if spec.fill is None else np.asarray(spec.fill, spec.dtype)[()],
+        codecs=(Extension(SHARDING, configuration),),
+    )
+    return bind(metadata, context).object((0,) * len(spec.shape))
+
+
+def _inner_sharding(configuration: Mapping[str, Any], context: CodecContext) -> InnerSharding:
+    return InnerSharding(configuration, context, _bind_shard)
+
+
+register(SHARDING, _inner_sharding)
 
 
 def _leading_transposes(

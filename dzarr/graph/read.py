@@ -126,7 +126,7 @@ def view_units(source: Source, selection: Selection, inner: Sequence[int | None]
 def chosen_blocks(source: Source, selection: Selection, chunks: Any) -> Blocks:
     """Return the blocks that the caller asks for, "auto" axes sized by whole objects. Raises GridError."""
     objects = tuple(
-        axis.step if isinstance(axis, RegularAxis) else max(axis.length(k) for k in range(axis.count))
+        axis.step if isinstance(axis, RegularAxis) else max((axis.length(k) for k in range(axis.count)), default=1)
         for axis in source.layout.grid
     )
     previous = tuple(objects[dim.ref] if dim.kind == "axis" else selection.length(dim) for dim in selection.dims)

@@ -72,7 +72,7 @@ def _runs(cuts: list[Cut], most: int, length: int) -> Iterator[tuple[int, int, s
         begin = cuts[k]
         n = 1
         if begin.whole:
-            while n < most and k + n < len(cuts) and cuts[k + n].whole:
+            while n < most and k + n < len(cuts) and cuts[k + n].whole and cuts[k + n].cell == begin.cell + n:
                 n += 1
         stop = cuts[k + n - 1].out.stop  # type: ignore[union-attr]
         yield begin.cell, n, slice(begin.out.start, stop), None if begin.whole else _slice(begin.inside)  # type: ignore[union-attr]

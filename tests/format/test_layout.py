@@ -141,14 +141,6 @@ def test_levels_and_outer_codecs() -> None:
     assert layout.axes == (1, 0)
 
 
-@pytest.mark.parametrize("beside", [[{"name": "crc32c"}], [{"name": "gzip", "configuration": {"level": 1}}], None])
-def test_codecs_beside_an_inner_shard_are_declined_by_name(beside: Any) -> None:
-    inner = sharding((2, 2), [LITTLE])
-    codecs = [transpose((1, 0)), inner] if beside is None else [inner, *beside]
-    with pytest.raises(UnsupportedError, match="an inner shard with other codecs beside it"):
-        bound(regular((8, 8), (8, 8)), [sharding((4, 4), codecs)])
-
-
 def test_layouts_pickle_as_their_documents() -> None:
     layout = bound(regular((20, 30), (8, 8)), [sharding((4, 4), [LITTLE])])
     data = pickle.dumps(layout)
