@@ -51,20 +51,8 @@ notebooks: $(VENV)/.notebooks ## run every notebook from top to bottom
 	@set -e; found=; for book in notebooks/*.ipynb; do [ -e "$$book" ] || continue; found=1; \
 		echo "$$book"; $(BIN)/jupyter execute "$$book"; done; [ -n "$$found" ] || echo "there are no notebooks yet"
 
-# The rivals count at their newest, and the newest zarr-python needs Python 3.12: an interpreter that new
-# is looked for; without one the benchmarks say which versions they measured.
-BENCH_PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 \
-	$$(ls -d $${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.1[234]*/bin/python 2>/dev/null | sort -rV); do \
-	"$$p" -c 'import venv' 2>/dev/null && echo "$$p" && exit; done; echo $(PYTHON))
-
-.venv-bench/.ready: pyproject.toml
-	$(BENCH_PYTHON) -m venv .venv-bench
-	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
-	@touch $@
-
-bench: .venv-bench/.ready ## speed against zarr-python, tensorstore, zarrs and a bare loop
-	.venv-bench/bin/python benchmarks/read.py
-	.venv-bench/bin/python benchmarks/write.py
+bench: ## speed, graphs and memory against zarr-python, tensorstore, zarrs and a bare loop
+	$(PYTHON) benchmarks/run.py
 
 clean: ## remove the environments and everything that was made
 	rm -rf $(VENV) .venv-bench dzarr-demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis \

@@ -62,6 +62,13 @@ class ObjectLayout:
         return tuple(prod(self.counts[k + 1 :]) for k in range(len(self.counts)))
 
     @cached_property
+    def steps(self) -> tuple[int, ...]:
+        """What one element along each axis adds to the offset in a decoded chunk, in bytes."""
+        stored = self.pipeline.stored_shape
+        steps = [prod(stored[k + 1 :]) * self.pipeline.dtype.itemsize for k in range(len(stored))]
+        return tuple(steps) if self.inverse is None else tuple(steps[k] for k in self.inverse)
+
+    @cached_property
     def count(self) -> int:
         """How many chunks an object holds."""
         return prod(self.counts)

@@ -32,7 +32,9 @@ def encode_rows(
     scratch memory: it is good until the next call.
     """
     is_fill = None if keep_empty else fill_test(layout.fill)
-    if obj.pipeline.raw and part.shape == obj.shape and obj.count > 1 and obj.nbytes <= KEPT_BYTES:
+    # Positions in any order may be as many as the object has elements: then every row says which ones.
+    in_order = part.shape == obj.shape and rows[0].inside is None
+    if in_order and obj.pipeline.raw and obj.count > 1 and obj.nbytes <= KEPT_BYTES:
         return _laid_out(obj, part, is_fill)
     pick = old.get if isinstance(old, dict) else old.__getitem__
     chunks: list[Any] = [pick(flat) for flat in range(obj.count)] if old else [None] * obj.count

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from dzarr.errors import CodecError, CorruptObjectError, RegionError
+from dzarr.errors import CodecError, CorruptObjectError, RegionError, StoreError
 from dzarr.format.grid import Indices, RegularAxis
 from dzarr.format.layout import ObjectLayout
 from dzarr.format.pieces import Cut, cut
@@ -121,21 +121,23 @@ def _repeated(selection: Selection, out: Array) -> Array:
 
 
 def _read_inside(source: Source, selection: Selection) -> Array | None:
-    """Read a box that lies in one chunk of a shard whose index is known; None where it is not so.
+    """Read a box that lies in one chunk, found without a search; None where it is not so.
 
     Many small reads are a way of working of its own (probes, random crops), and the general way's cost is
-    mostly geometry that one chunk does not need. Whatever is unusual is left to the general way.
+    mostly geometry that one chunk does not need. Whatever is unusual is left to the general way. Found
+    are the chunks of shards whose index is known, and those that are stored as they are in memory.
     """
     layout, store = source.layout, source.store
     obj = layout.uniform
-    if obj is None or not obj.levels or layout.outer or source.options.cache == "off":
+    if obj is None or layout.outer or source.options.cache == "off" or not (obj.levels or obj.pipeline.raw):
         return None
-    flat, coords, inside, slices = 0, [], [], 0
+    flat, coords, inside, shape = 0, [], [], []
     for index, axis, chunk, stride in zip(selection.axes, layout.metadata.grid, obj.chunk, obj.strides, strict=True):
         if isinstance(index, int):
             first = last = index
         elif isinstance(index, range) and index and index.step > 0:
             first, last = index[0], index[-1]
+            shape.append(len(index))
         else:
             return None
         cell, within = divmod(first, axis.step)  # type: ignore[union-attr]
@@ -145,25 +147,45 @@ def _read_inside(source: Source, selection: Selection) -> Array | None:
             return None
         coords.append(cell)
         flat += part * stride
-        if isinstance(index, int):
-            inside.append(begin)
-        else:
-            inside.append(slice(begin, end + 1, index.step))
-            slices += 1
+        inside.append(begin if isinstance(index, int) else slice(begin, end + 1, index.step))
+    if len(selection.dims) != len(shape):
+        return None  # there are new dimensions
     key = source.key(tuple(coords))
-    located: Located | None = indexes(source.options.index_cache_bytes).get((store.token, key))
-    if located is None or located.offsets[flat] < 0 or len(selection.dims) != slices:
-        return None
-    start = located.offsets[flat]
-    values = np.empty(obj.pipeline.stored_shape, obj.pipeline.dtype)
+    start, length, version = 0, obj.pipeline.nbytes, None
+    if obj.levels:
+        located: Located | None = indexes(source.options.index_cache_bytes).get((store.token, key))
+        if located is None or located.offsets[flat] < 0:
+            return None
+        start, length, version = located.offsets[flat], located.lengths[flat], located.version
     try:
-        for _, parts in store.fetch([Want(key, ((start, start + located.lengths[flat]),), located.version)]):
+        if obj.pipeline.raw:
+            return _read_raw(source, obj, Want(key, ((start, start + length),), version), inside, shape)
+        values = np.empty(obj.pipeline.stored_shape, obj.pipeline.dtype)
+        for _, parts in store.fetch([Want(key, ((start, start + length),), version)]):
             obj.pipeline.decode_into(parts.buffers[0], values)  # type: ignore[union-attr]
-    except (VersionChanged, CodecError):
+    except (VersionChanged, CodecError, StoreError):
         return None  # the general way starts over, or says which chunk it was
     if obj.inverse is not None:
         values = values.transpose(obj.inverse)
-    return values if slices and values.shape == selection.shape else np.array(values[tuple(inside)])
+    return values if shape and values.shape == selection.shape else np.array(values[tuple(inside)])
+
+
+def _read_raw(
+    source: Source, obj: ObjectLayout, chunk: Want, inside: Sequence[int | slice], shape: Sequence[int]
+) -> Array | None:
+    """Read a box of a chunk that is stored as it is in memory: the bytes from its first element to its last."""
+    begin = sum((at if isinstance(at, int) else at.start) * step for at, step in zip(inside, obj.steps, strict=True))
+    end = sum((at if isinstance(at, int) else at.stop - 1) * step for at, step in zip(inside, obj.steps, strict=True))
+    ((start, stop),) = chunk.ranges
+    nbytes, dtype = obj.pipeline.nbytes, obj.pipeline.dtype
+    if stop is None or stop - start != nbytes:
+        return None
+    span = Want(chunk.key, ((start + begin, start + end + dtype.itemsize),), chunk.version)
+    for _, parts in source.store.fetch([span]):
+        if parts is not None and (obj.levels or parts.size == nbytes):
+            steps = [at.step * step for at, step in zip(inside, obj.steps, strict=True) if isinstance(at, slice)]
+            return np.ndarray(shape, dtype, parts.buffers[0], strides=steps).copy()
+    return None
 
 
 def _output(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
