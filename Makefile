@@ -19,7 +19,7 @@ $(VENV)/.python:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	@touch $@
 
-$(VENV)/.test $(VENV)/.demo $(VENV)/.notebooks: $(VENV)/.%: pyproject.toml | $(VENV)/.python
+$(VENV)/.test $(VENV)/.demo: $(VENV)/.%: pyproject.toml | $(VENV)/.python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@
 
@@ -47,9 +47,8 @@ soak: $(VENV)/.test ## long random runs
 demo: $(VENV)/.demo ## real climate and brain data through the whole library; writes ./dzarr-demo/report.html
 	$(BIN)/python -m dzarr demo --out $(OUT)
 
-notebooks: $(VENV)/.notebooks ## run every notebook from top to bottom
-	@set -e; found=; for book in notebooks/*.ipynb; do [ -e "$$book" ] || continue; found=1; \
-		echo "$$book"; $(BIN)/jupyter execute "$$book"; done; [ -n "$$found" ] || echo "there are no notebooks yet"
+notebooks: $(VENV)/.test ## run every notebook from top to bottom
+	$(BIN)/python -m pytest -v tests/test_notebooks.py
 
 bench: ## speed, graphs and memory against zarr-python, tensorstore, zarrs and a bare loop
 	$(PYTHON) benchmarks/run.py

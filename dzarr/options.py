@@ -36,7 +36,7 @@ class Options:
     inflight_bytes : int
         Encoded bytes that one call may hold at once.
     merge_gap : int or None
-        Ranges closer than this are fetched as one; None is 64 KiB for local files, 1 MiB elsewhere.
+        Ranges closer than this are fetched as one; None is 16 KiB for local files, 1 MiB elsewhere.
     merge_bytes : int
         Largest merged range.
     whole_fraction : float
