@@ -15,7 +15,7 @@ from dzarr.attributes import Attributes
 from dzarr.consolidated import ancestors
 from dzarr.creation import array_metadata, checked_array, checked_group
 from dzarr.describe import array_facts
-from dzarr.display import GroupFacts, TreeNode, group_html, group_text, tree_html, tree_text
+from dzarr.display import GroupFacts, TreeNode, group_html, group_text
 from dzarr.errors import (
     DzarrError,
     MetadataError,
@@ -44,6 +44,7 @@ from dzarr.node import (
     update_attributes,
 )
 from dzarr.options import Options, changed
+from dzarr.tree import Tree
 
 
 class Group(Mapping[str, Any]):
@@ -340,16 +341,3 @@ def _revive(store: Store, path: str, zarr_format: Literal[2, 3], options: Option
     group = Group(Node(store, path, GroupMetadata(zarr_format), None), options, writable=writable)
     group._unread = True
     return group
-
-
-class Tree:
-    """A hierarchy that prints as one."""
-
-    def __init__(self, node: TreeNode) -> None:
-        self.node = node
-
-    def __repr__(self) -> str:
-        return tree_text(self.node)
-
-    def _repr_html_(self) -> str:
-        return tree_html(self.node)

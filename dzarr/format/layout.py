@@ -11,7 +11,7 @@ chunk grid and a pipeline, and no loop asks what codec it deals with.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from math import prod
@@ -29,6 +29,7 @@ from dzarr.format.grid import Grid, Indices, RegularAxis, regular
 from dzarr.format.inner import InnerSharding
 from dzarr.format.keys import KeyEncoding
 from dzarr.format.metadata import ArrayMetadata, Extension
+from dzarr.format.order import inverse_of, stored_order, unpermute
 from dzarr.format.shard import Level
 
 
@@ -148,7 +149,7 @@ class Layout:
     def chunk_shape(self) -> tuple[int, ...] | None:
         """The shape of the innermost chunk, None where objects are chunks of differing shapes."""
         if self._levels:
-            return _unpermute(self._levels[-1].chunk, self.axes)
+            return unpermute(self._levels[-1].chunk, self.axes)
         return self.uniform.shape if self.uniform is not None else None
 
 
@@ -281,7 +282,7 @@ def _bind_object(layout: Layout, shape: tuple[int, ...]) -> ObjectLayout:
             fix="raise Options.max_decoded_bytes, if the document is to be trusted",
         )
     pipeline = Pipeline.bind(layout._chain, stored, layout.dtype, layout.fill, context)
-    inverse = _inverse(axes, pipeline.axes)
+    inverse = inverse_of(axes, pipeline.axes)
     total = tuple(prod(c) for c in zip(*counts, strict=True)) if counts else (1,) * len(shape)
     if prod(total) * 16 > context.max_decoded_bytes:
         raise GridError(
@@ -291,10 +292,10 @@ def _bind_object(layout: Layout, shape: tuple[int, ...]) -> ObjectLayout:
         )
     return ObjectLayout(
         shape,
-        _unpermute(stored, axes),
-        _unpermute(total, axes),
+        unpermute(stored, axes),
+        unpermute(total, axes),
         tuple(levels),
-        _stored_order(counts, axes),
+        stored_order(counts, axes),
         pipeline,
         inverse,
     )
@@ -318,40 +319,3 @@ def _bind_index(spec: _ShardSpec, counts: tuple[int, ...], context: CodecContext
             "sharding_indexed: index_codecs must give a fixed size", found=[codec.name for codec in spec.index_codecs]
         )
     return index
-
-
-def _stored_order(counts: Sequence[tuple[int, ...]], axes: tuple[int, ...] | None) -> Indices | None:
-    """Return the flat positions in stored order, for nested levels and permuted axes."""
-    if len(counts) < 2 and axes is None:
-        return None
-    if not counts:
-        return None
-    ndim = len(counts[0])
-    total = tuple(prod(c) for c in zip(*counts, strict=True))
-    flat = np.arange(prod(total), dtype=np.int64).reshape(_unpermute(total, axes))
-    if axes is not None:
-        flat = flat.transpose(axes)
-    split = flat.reshape([c[d] for d in range(ndim) for c in counts])
-    depth = len(counts)
-    nested = split.transpose([d * depth + level for level in range(depth) for d in range(ndim)])
-    return np.ascontiguousarray(nested).reshape(-1)
-
-
-def _unpermute(stored: tuple[int, ...], axes: tuple[int, ...] | None) -> tuple[int, ...]:
-    if axes is None:
-        return stored
-    shape = [0] * len(stored)
-    for k, axis in enumerate(axes):
-        shape[axis] = stored[k]
-    return tuple(shape)
-
-
-def _inverse(*permutations: tuple[int, ...] | None) -> tuple[int, ...] | None:
-    """Return the permutation that undoes `permutations`, the first of them applied first."""
-    combined: tuple[int, ...] | None = None
-    for axes in permutations:
-        if axes is not None:
-            combined = axes if combined is None else tuple(combined[k] for k in axes)
-    if combined is None or combined == tuple(range(len(combined))):
-        return None
-    return tuple(int(k) for k in np.argsort(combined))
