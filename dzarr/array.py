@@ -20,7 +20,7 @@ from dzarr.attributes import Attributes
 from dzarr.casting import fitting
 from dzarr.describe import array_facts, storage_facts
 from dzarr.display import ArrayFacts, Info, array_html, array_text
-from dzarr.errors import ReadOnlyError, RegionError
+from dzarr.errors import DzarrError, ReadOnlyError, RegionError
 from dzarr.format.documents import naming
 from dzarr.format.grid import cell_shape
 from dzarr.format.metadata import ArrayMetadata
@@ -255,7 +255,13 @@ class Array(DuckArray):
             index = index.to_dask()
         if is_basic(index):
             return self._view(self._selection.basic(index))
-        return self.to_dask()[index]
+        lazy = self.to_dask()
+        try:
+            return lazy[index]
+        except DzarrError:
+            raise
+        except (IndexError, KeyError, TypeError, ValueError, NotImplementedError) as error:
+            raise RegionError(f"dask does not take this index: {error}", found=index) from error
 
     def _view(self, selection: Selection) -> Array:
         return Array(self._source, selection, self._metadata, writable=self._writable, opening=self._opening)

@@ -18,7 +18,8 @@ def fitting(values: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.nda
     if isinstance(values, np.ma.MaskedArray):
         raise DTypeError("masked elements have no value to store", fix="call values.filled(...) first")
     try:
-        array = np.asarray(values)
+        # numpy takes a tuple for a structure only where it is told which.
+        array = np.asarray(values, dtype if dtype.names and isinstance(values, (tuple, list)) else None)
     except (TypeError, ValueError, OverflowError) as error:
         raise RegionError("values make no array", found=str(error), expected=f"{dtype} {shape}") from error
     if array.dtype != dtype:

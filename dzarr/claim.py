@@ -7,13 +7,15 @@ A new array is published by the last task, after every byte that it promises: un
 A *claim* in its folder keeps two writers from filling the same place.
 
     absent -> clearing -> writing -> published -> absent again, by the client that has the result
-                             `----> abandoned, by the client of a run that failed: free for the next one
+                             `----> abandoned, by the client of a run that failed: free for the next one,
+                                    or reopened by that client, which tries again
 
 Tasks may run twice, and a worker that the scheduler gave up may wake at any time. So a first task that
-finds its own run's claim "writing" clears nothing away; every change of a claim's state is a
-compare-and-swap; and whoever removes or replaces an object asks the *fence* right before: is the claim
-still the one that it began under? The claim outlives the last task, until the client has the result: were
-that lost with its worker, the tasks that run again would still find their claim.
+finds its own run's claim "writing" clears nothing away; one that wakes after its run is over finds its
+claim abandoned, or none and a document that is not the one it was to replace, and gives up; every change
+of a claim's state is a compare-and-swap; and whoever removes or replaces an object asks the *fence* right
+before: is the claim still the one that it began under? The claim outlives the last task, until the client
+has the result: were that lost with its worker, the tasks that run again would still find their claim.
 """
 
 from __future__ import annotations
@@ -32,7 +34,16 @@ from dzarr.format.canonical import canonical, digest, from_canonical
 from dzarr.format.documents import dumps
 from dzarr.format.metadata import ArrayMetadata
 from dzarr.io.store import Store, Version
-from dzarr.node import clear_place, documents_of, empty_node, find_node, make_parents, publish, read_node
+from dzarr.node import (
+    clear_place,
+    document_versions,
+    documents_of,
+    empty_node,
+    find_node,
+    make_parents,
+    publish,
+    read_node,
+)
 
 _ATTEMPTS = 5
 _HELD = "writing", "published"
@@ -49,6 +60,8 @@ class Place:
     new: bool
     overwrite: bool
     run: str
+    replaces: tuple[Version | None, ...] | None = None
+    """The versions of the documents that were there when the write was planned, where it replaces them."""
 
     @property
     def claim(self) -> str:
@@ -89,6 +102,13 @@ class Place:
         if self.is_ours(claim):
             with suppress(ConflictError):
                 self.store.delete(self.claim, version)
+
+    def reopen(self) -> None:
+        """Take up the claim of this run again, which failed and is tried once more."""
+        claim, version = self.read()
+        if self.is_ours(claim, "abandoned"):
+            with suppress(ConflictError):
+                self.put("reopened", version, claim.get("document"))
 
     def abandon(self) -> None:
         """Free the claim of a run that failed. What of it still runs meets the fence."""
@@ -172,6 +192,8 @@ def _claim(place: Place) -> Fence:
         claim, version = place.read()
         if version is not None and place.is_ours(claim, *_HELD):
             return Fence(place.store, place.claim, version, place.run)
+        if place.is_ours(claim, "abandoned"):
+            raise _lost(place.claim, True)
         if not place.is_ours(claim):
             _refuse(place, claim, version)
         with suppress(ConflictError):  # another writer, or this very task run twice: look again
@@ -188,6 +210,13 @@ def _refuse(place: Place, claim: dict[str, Any], version: Version | None) -> Non
         if node is not None and isinstance(node.metadata, ArrayMetadata):
             raise NodeTypeError("an array holds no members", key=above or "(the root)", fix="choose a path outside it")
     if place.overwrite:
+        now = document_versions(place.store, place.path)
+        if place.replaces is not None and any(now) and now != place.replaces:
+            raise ConflictError(
+                "what is to be replaced has changed since the write was planned",
+                key=place.path or "/",
+                fix="store again",
+            )
         return
     clear_place(place.store, place.path, overwrite=False)
     if version is not None and claim.get("state") not in ("abandoned", "published"):

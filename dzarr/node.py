@@ -146,6 +146,12 @@ def documents_of(metadata: Metadata) -> dict[str, dict[str, JSON]]:
     return {"zarr.json": v3.group_document(metadata)} if metadata.zarr_format == 3 else v2.group_documents(metadata)
 
 
+def document_versions(store: Store, path: str) -> tuple[Version | None, ...]:
+    """Return the versions of the documents that make `path` a node, None for those that are not there."""
+    heads = [store.head(_key(path, name)) for name in ("zarr.json", ".zarray", ".zgroup")]
+    return tuple(None if head is None else head[1] for head in heads)
+
+
 def create_node(store: Store, path: str, metadata: Metadata, *, overwrite: bool = False) -> Node:
     """Publish a node's documents, and those of the groups above that are missing.
 

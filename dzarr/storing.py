@@ -22,7 +22,7 @@ from dzarr.errors import DzarrError, UnsupportedError
 from dzarr.format.canonical import canonical
 from dzarr.io.source import Source
 from dzarr.io.store import Store
-from dzarr.node import read_node
+from dzarr.node import document_versions, read_node
 from dzarr.results import StoreResult
 from dzarr.targets import (
     Target,
@@ -151,7 +151,8 @@ def _place(target: Target, run: str) -> Place:
     attributes = json.dumps([dict(target.metadata.attributes), dict(target.metadata.extra)]) if target.new else ""
     store = target.source.store
     document = canonical(target.metadata)
-    return Place(store, target.source.path, document, attributes, target.new, target.overwrite, run)
+    replaces = document_versions(store, target.source.path) if target.new and target.overwrite else None
+    return Place(store, target.source.path, document, attributes, target.new, target.overwrite, run, replaces)
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,6 +166,9 @@ class _Client:
     def check(self, keywords: Mapping[str, Any]) -> None:
         for store in self.stores:
             dzarr.graph.check_reach(store, keywords)
+        for place in self.places:
+            if place.new:
+                place.reopen()
 
     def renew(self) -> None:
         for handle in self.handles:

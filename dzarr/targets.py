@@ -180,7 +180,7 @@ def check_cast(array: Any, target: Target, casting: str) -> None:
 
 def check_lock(lock: Any, target: Target) -> None:
     """Raise LockError or UnsupportedError where there is no such lock for the target."""
-    if lock != "auto":
+    if not (isinstance(lock, str) and lock == "auto"):
         lock_provider(lock, target.source.store, target.source.path, target.source.options)
 
 

@@ -600,3 +600,12 @@ def test_requests_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -
     caplog.clear()
     a.read((0, 0))
     assert not [record for record in caplog.records if record.name.startswith("dzarr")]
+
+
+def test_tuples_are_structures() -> None:
+    a = dzarr.create("memory://tuples", shape=(4,), dtype=[("a", "i4"), ("b", "f8")], chunks=(2,))
+    a[0] = (1, 2.5)
+    a[2:] = [(3, 4.5), (5, 6.5)]
+    assert a.read().tolist() == [(1, 2.5), (0, 0.0), (3, 4.5), (5, 6.5)]
+    with pytest.raises(dzarr.RegionError, match="make no array"):
+        a[0] = (1, 2, 3)

@@ -824,6 +824,11 @@ def test_index_arrays(array: dzarr.Array, item: Any) -> None:
     refused(lambda: array.objects[item].read(), RegionError)
 
 
+@pytest.mark.parametrize("item", ["x", 1.5, {}, object(), 1j, {1}, np.True_, ["a"], [99], ("x", 0)], ids=named)
+def test_what_neither_we_nor_dask_take(array: dzarr.Array, item: Any) -> None:
+    refused(lambda: array[item], RegionError)
+
+
 def test_more_index_arrays(array: dzarr.Array) -> None:
     refused(lambda: array.oindex[np.zeros((2, 2), int)], RegionError, "1-d")
     refused(lambda: array.vindex[[0, 1], [0, 1, 2]], RegionError, "broadcast")

@@ -11,12 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 
 import dzarr
 from dzarr.claim import Begin, Commit, Place
 from dzarr.creation import array_metadata
+from dzarr.errors import ConflictError, NodeExistsError
 from dzarr.format.canonical import canonical
 from dzarr.io.local import LocalStore
 from dzarr.io.memory import MemoryStore
@@ -293,3 +295,47 @@ def test_what_rides_in_the_graph_is_small(tmp_path: Path) -> None:
     fence = Begin(place)()
     assert len(pickle.dumps(Begin(place))) < 4000
     assert len(pickle.dumps(fence)) < 1000
+
+
+def late_begin(path: Path, **keywords: Any) -> tuple[Any, Begin]:
+    """A planned store, and its first task as a worker holds it that will wake late."""
+    planned = dzarr.store(da.arange(4, chunks=2, dtype="i4"), path, compute=False, **keywords)
+    return planned, pickle.loads(pickle.dumps(Begin(planned._client.places[0])))
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_first_task_that_wakes_after_its_run_clears_nothing(tmp_path: Path, overwrite: bool) -> None:
+    if overwrite:
+        dzarr.create(tmp_path / "a", shape=(4,), dtype="i4", chunks=(2,))[...] = 7
+    planned, begin = late_begin(tmp_path / "a", overwrite=overwrite)
+    planned.compute(scheduler="sync")
+    with pytest.raises((NodeExistsError, ConflictError)):
+        begin()
+    assert dzarr.open_array(tmp_path / "a").read().tolist() == [0, 1, 2, 3]
+
+
+def test_a_first_task_that_wakes_after_its_run_failed_takes_nothing(tmp_path: Path) -> None:
+    planned, begin = late_begin(tmp_path / "a")
+    begin()
+    planned._client.fail()
+    with pytest.raises(ConflictError):
+        begin()
+    result = dzarr.store(np.arange(4, dtype="i4"), tmp_path / "a")
+    assert result.array.read().tolist() == [0, 1, 2, 3]
+
+
+def test_a_plan_that_failed_may_be_computed_again(tmp_path: Path) -> None:
+    planned, begin = late_begin(tmp_path / "a")
+    begin()
+    planned._client.fail()
+    assert planned.compute(scheduler="sync").array.read().tolist() == [0, 1, 2, 3]
+
+
+def test_what_is_replaced_is_what_was_planned_to_be(tmp_path: Path) -> None:
+    dzarr.create(tmp_path / "a", shape=(4,), dtype="i4", chunks=(2,))[...] = 7
+    planned, _ = late_begin(tmp_path / "a", overwrite=True)
+    other = dzarr.create(tmp_path / "a", shape=(3,), dtype="u1", overwrite=True)
+    other[...] = 9
+    with pytest.raises(ConflictError, match="changed since"):
+        planned.compute(scheduler="sync")
+    assert dzarr.open_array(tmp_path / "a").read().tolist() == [9, 9, 9]

@@ -50,7 +50,7 @@ class ObjectLayout:
     pipeline: Pipeline
     inverse: tuple[int, ...] | None
     known_rows: dict[Any, Any] = field(default_factory=dict, repr=False)
-    """The engine's geometry of whole objects, made once."""
+    """The engine's geometry of boxes that begin where the object does, a few of them."""
 
     @cached_property
     def grid(self) -> Grid:

@@ -134,6 +134,8 @@ def chosen_blocks(source: Source, selection: Selection, chunks: Any) -> Blocks:
         blocks: Blocks = normalize_chunks(chunks, selection.shape, dtype=source.layout.dtype, previous_chunks=previous)
     except (TypeError, ValueError, ArithmeticError, NotImplementedError) as error:
         raise GridError(f"chunks don't fit: {error}", found=chunks, expected=f"blocks of {selection.shape}") from error
+    if any(n < 0 for axis in blocks for n in axis) or tuple(map(sum, blocks)) != selection.shape:
+        raise GridError("chunks don't fit", found=chunks, expected=f"blocks of {selection.shape}")
     return blocks
 
 

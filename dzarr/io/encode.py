@@ -16,6 +16,7 @@ from dzarr.format.layout import Layout, ObjectLayout
 from dzarr.format.shard import assemble
 from dzarr.io.fetch import Blobs
 from dzarr.io.rows import Row
+from dzarr.io.runs import copy_runs
 from dzarr.io.scratch import KEPT_BYTES, scratch_of
 
 Array = np.ndarray[Any, Any]
@@ -68,7 +69,7 @@ def _laid_out(obj: ObjectLayout, part: Array, is_fill: IsFill | None) -> list[An
     axes = range(ndim) if obj.inverse is None else np.argsort(obj.inverse)
     spread = split.transpose(*(2 * k for k in range(ndim)), *(2 * int(k) + 1 for k in axes))
     laid = scratch_of(obj.nbytes, obj.pipeline.dtype).reshape(spread.shape)
-    laid[...] = spread
+    copy_runs(laid, spread)
     nbytes = obj.pipeline.nbytes
     data = laid.reshape(-1).view(np.uint8).data
     chunks = laid.reshape(obj.count, -1)
@@ -101,7 +102,7 @@ def _chunks(layout: Layout, obj: ObjectLayout, row: Row, part: Array, old: Any) 
 def _copied(obj: ObjectLayout, count: int, spread: Array) -> Array:
     pipeline = obj.pipeline
     copy = scratch_of(count * pipeline.nbytes, pipeline.dtype).reshape(count, *pipeline.stored_shape)
-    copy[...] = spread
+    copy_runs(copy, spread)
     return copy
 
 

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from dzarr.errors import CodecError, ConflictError, CorruptObjectError, DzarrError, StoreError
+from dzarr.format.grid import Indices
 from dzarr.format.layout import ObjectLayout
 from dzarr.format.shard import Index, Span, flat_index
 from dzarr.io.cache import indexes
@@ -40,11 +41,17 @@ class Located:
     size: int
     offsets: list[int]
     lengths: list[int]
+    order: Indices | None
 
     @property
     def nbytes(self) -> int:
         """What the cache counts it for."""
-        return 160 + 48 * len(self.offsets)
+        return 160 + 80 * len(self.offsets)  # two slots and two integers for each chunk
+
+    def fits(self, obj: ObjectLayout) -> bool:
+        """Return whether it was read by a layout that counts chunks as this one: caches know places, not arrays."""
+        same = self.order is obj.order or np.array_equal(self.order, obj.order)  # type: ignore[arg-type]
+        return same and len(self.offsets) == obj.count
 
 
 def restarting(source: Source, key: str, attempt: Callable[[], None]) -> None:
@@ -53,11 +60,16 @@ def restarting(source: Source, key: str, attempt: Callable[[], None]) -> None:
         try:
             return attempt()
         except VersionChanged:
-            indexes(source.options.index_cache_bytes).discard((source.store.token, key))
+            forget(source, key)
         except DzarrError as error:
             error.key = error.key or key
             raise
     raise ConflictError(f"the object changed {ATTEMPTS} times while it was read", key=key, fix="read again later")
+
+
+def forget(source: Source, key: str) -> None:
+    """Drop what this process remembers of an object that is not what it was."""
+    indexes(source.options.index_cache_bytes).discard((source.store.token, key))
 
 
 def parse_object(source: Source, key: str, obj: ObjectLayout, data: Buffer) -> Blobs:
@@ -101,7 +113,7 @@ def fetch_chunks(
         if located is None:
             yield rows, None, None
             return
-    if len(located.offsets) != obj.count:
+    if not located.fits(obj):
         raise VersionChanged(key)  # the cached index of another array, which was at this place before
     yield from _fetch_located(source, key, located, rows, budget, fresh)
 
@@ -161,7 +173,7 @@ def _located(obj: ObjectLayout, table: Index, version: str | None, size: int) ->
             found=f"{table[flat, 1]} bytes",
             expected=f"{most} at most",
         )
-    return Located(version, size, table[:, 0].tolist(), table[:, 1].tolist())
+    return Located(version, size, table[:, 0].tolist(), table[:, 1].tolist(), obj.order)
 
 
 def _slice_all(located: Located, view: memoryview) -> list[Buffer | None]:
@@ -202,6 +214,10 @@ def _load_index(source: Source, key: str, obj: ObjectLayout) -> tuple[Located | 
         found: Located = indexes(source.options.index_cache_bytes).load((source.store.token, key), make)
     except _Absent:
         return (None, True) if mine else (_fetch_index(source, key, obj), True)
+    except CorruptObjectError:
+        if mine:
+            raise
+        return _fetch_index(source, key, obj), True  # each caller completes an error of its own
     return found, mine
 
 

@@ -21,6 +21,7 @@ from dzarr.errors import CodecError, CorruptObjectError
 from dzarr.format.layout import ObjectLayout
 from dzarr.io.fetch import Blobs
 from dzarr.io.rows import Row
+from dzarr.io.runs import copy_runs
 from dzarr.io.scratch import scratch_of
 
 Array = np.ndarray[Any, Any]
@@ -63,7 +64,10 @@ def _place_one(obj: ObjectLayout, row: Row, blob: Any, view: Array, fill: Array,
         values = obj.as_array(scratch)
     if fields is not None:
         values = values[fields]
-    view[row.out] = values if row.inside is None else values[row.inside]
+    if row.inside is None:
+        copy_runs(view[(*row.out, ...)], values)
+    else:
+        view[row.out] = values[row.inside]
 
 
 def _direct(target: Array, pipeline: Any) -> bool:
@@ -84,7 +88,7 @@ def _place_row(obj: ObjectLayout, row: Row, pick: Any, target: Array, fill: Arra
                 continue
             values = obj.as_array(pipeline.decode(blob))
             values = values if fields is None else values[fields]
-            chunk[...] = values if row.inside is None else values[row.inside]
+            copy_runs(chunk, values if row.inside is None else values[row.inside])
         return
     decode_into = pipeline.decode_into
     if row.inside is None and obj.inverse is None and fields is None and _direct(chunks[0], pipeline):
@@ -103,7 +107,7 @@ def _place_row(obj: ObjectLayout, row: Row, pick: Any, target: Array, fill: Arra
     values = scratch if obj.inverse is None else scratch.transpose(0, *(k + 1 for k in obj.inverse))
     if fields is not None:
         values = values[fields]
-    chunks[...] = values if row.inside is None else values[(slice(None), *row.inside)]
+    copy_runs(chunks, values if row.inside is None else values[(slice(None), *row.inside)])
 
 
 def _corrupt(obj: ObjectLayout, row: Row, pick: Any, error: CodecError) -> CorruptObjectError:

@@ -38,8 +38,9 @@ def run_all(function: Callable[[Item], object], items: Iterable[Item], threads: 
         return
     line = _Line(feed, function)
     pool = _shared_pool()
-    others = [pool.submit(line.work) for _ in range(threads - 1)]
+    others: list[Future[None]] = []
     try:
+        others.extend(pool.submit(line.work) for _ in range(threads - 1))
         line.work()
     except BaseException:
         line.stop()

@@ -131,8 +131,42 @@ def _read_inside(source: Source, selection: Selection) -> Array | None:
     obj = layout.uniform
     if obj is None or layout.outer or source.options.cache == "off" or not (obj.levels or obj.pipeline.raw):
         return None
-    flat, coords, inside, shape = 0, [], [], []
-    for index, axis, chunk, stride in zip(selection.axes, layout.metadata.grid, obj.chunk, obj.strides, strict=True):
+    box = _find_box(source, obj, selection)
+    if box is None:
+        return None
+    key, flat, inside, shape = box
+    start, length, version = 0, obj.pipeline.nbytes, None
+    if obj.levels:
+        located: Located | None = indexes(source.options.index_cache_bytes).get((store.token, key))
+        known = located is not None and located.order is obj.order and len(located.offsets) == obj.count
+        if located is None or not known or located.offsets[flat] < 0:
+            return None  # or perhaps it is another array's: the general way tells
+        start, length, version = located.offsets[flat], located.lengths[flat], located.version
+    try:
+        if obj.pipeline.raw:
+            return _read_raw(source, obj, Want(key, ((start, start + length),), version), inside, shape)
+        values = np.empty(obj.pipeline.stored_shape, obj.pipeline.dtype)
+        for _, parts in store.fetch([Want(key, ((start, start + length),), version)]):
+            if parts is None:
+                return None
+            obj.pipeline.decode_into(parts.buffers[0], values)
+    except (VersionChanged, CodecError, StoreError):
+        return None  # the general way starts over, or says which chunk it was
+    if obj.inverse is not None:
+        values = values.transpose(obj.inverse)
+    return values if shape and values.shape == selection.shape else np.array(values[tuple(inside)])
+
+
+def _find_box(
+    source: Source, obj: ObjectLayout, selection: Selection
+) -> tuple[str, int, list[int | slice], list[int]] | None:
+    """Return key and flat position of the chunk that holds all of a box, and the box within it with its shape."""
+    flat = 0
+    coords: list[int] = []
+    inside: list[int | slice] = []
+    shape: list[int] = []
+    grid = source.layout.metadata.grid
+    for index, axis, chunk, stride in zip(selection.axes, grid, obj.chunk, obj.strides, strict=True):
         if isinstance(index, int):
             first = last = index
         elif isinstance(index, range) and index and index.step > 0:
@@ -150,24 +184,7 @@ def _read_inside(source: Source, selection: Selection) -> Array | None:
         inside.append(begin if isinstance(index, int) else slice(begin, end + 1, index.step))
     if len(selection.dims) != len(shape):
         return None  # there are new dimensions
-    key = source.key(tuple(coords))
-    start, length, version = 0, obj.pipeline.nbytes, None
-    if obj.levels:
-        located: Located | None = indexes(source.options.index_cache_bytes).get((store.token, key))
-        if located is None or located.offsets[flat] < 0:
-            return None
-        start, length, version = located.offsets[flat], located.lengths[flat], located.version
-    try:
-        if obj.pipeline.raw:
-            return _read_raw(source, obj, Want(key, ((start, start + length),), version), inside, shape)
-        values = np.empty(obj.pipeline.stored_shape, obj.pipeline.dtype)
-        for _, parts in store.fetch([Want(key, ((start, start + length),), version)]):
-            obj.pipeline.decode_into(parts.buffers[0], values)  # type: ignore[union-attr]
-    except (VersionChanged, CodecError, StoreError):
-        return None  # the general way starts over, or says which chunk it was
-    if obj.inverse is not None:
-        values = values.transpose(obj.inverse)
-    return values if shape and values.shape == selection.shape else np.array(values[tuple(inside)])
+    return source.key(tuple(coords)), flat, inside, shape
 
 
 def _read_raw(

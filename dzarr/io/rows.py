@@ -21,6 +21,9 @@ from dzarr.format.pieces import Cut, Inside, cut
 ROW_BYTES = 1 << 20
 """Chunks are decoded side by side up to this size, so that the scratch buffer stays in a core's cache."""
 
+KNOWN = 16
+"""Boxes whose rows an object's layout remembers: whole objects, and the clipped ones at the array's edges."""
+
 
 class Row(NamedTuple):
     """``count`` chunks from flat position ``first`` on, along the last axis.
@@ -44,6 +47,8 @@ def rows_of(obj: ObjectLayout, insides: Sequence[Inside]) -> list[Row]:
     if rows is None:
         rows = list(_rows(obj, insides))
         if all(inside.start == 0 and inside.step == 1 for inside in lengths):  # type: ignore[union-attr]
+            if len(obj.known_rows) >= KNOWN:
+                obj.known_rows.clear()
             obj.known_rows[lengths] = rows
     return rows
 

@@ -20,7 +20,7 @@ from dzarr.format.pieces import Cut, cut
 from dzarr.format.selection import Points, Selection
 from dzarr.io.contend import Tries
 from dzarr.io.encode import encode_rows, object_parts
-from dzarr.io.fetch import fetch_object, parse_object
+from dzarr.io.fetch import fetch_object, forget, parse_object
 from dzarr.io.locks import LockProvider, lock_provider
 from dzarr.io.pool import cores, run_all
 from dzarr.io.rows import Row, open_mesh, point_rows, rows_of
@@ -76,7 +76,7 @@ def write_region(
     else:
         jobs = list(_jobs(source, selection, values))
     provider = None
-    if lock != "auto" or any(not job.whole for job in jobs):
+    if not (isinstance(lock, str) and lock == "auto") or any(not job.whole for job in jobs):
         provider = lock_provider(lock, source.store, source.path, source.options)
 
     def write_one(job: _Job) -> None:
@@ -151,6 +151,7 @@ def _replace(source: Source, job: _Job, written: Written, fence: Callable[[], No
     else:
         source.store.delete(key)
         written.add(0, 1, 0, 0)
+    forget(source, key)
 
 
 def _merge(source: Source, job: _Job, provider: LockProvider | None, written: Written) -> None:
@@ -171,6 +172,7 @@ def _merge(source: Source, job: _Job, provider: LockProvider | None, written: Wr
             parts = _merged_parts(source, job, key, None if old is None else data)
             held.check()
             if not parts or _swap(source, key, parts, version):
+                forget(source, key)
                 written.add(bool(parts), not parts, len(data), _nbytes(parts))
                 return
             tries.lost(version)

@@ -4,6 +4,7 @@ ranges, and an index cache that tells where a chunk is but never that it is not 
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -14,7 +15,8 @@ import numpy as np
 import pytest
 
 import dzarr
-from dzarr.errors import RegionError
+from dzarr.errors import CorruptObjectError, RegionError
+from dzarr.io import fetch
 from dzarr.io.local import LocalStore
 from dzarr.io.memory import MemoryStore
 from dzarr.io.store import Store
@@ -259,3 +261,85 @@ def test_nothing_is_read_for_nothing(store: Store) -> None:
         assert a.read((slice(300, 400), 0)).shape == (0,)
         assert a.oindex[[], :].read().shape == (0, 128)
     assert seen.requests == 0
+
+
+# A place remembers an index of one array, and holds another one now
+
+
+@pytest.mark.parametrize("inner", [4, 16])
+def test_an_index_of_another_array_at_this_place(store: Store, inner: int) -> None:
+    old = dzarr.create(store, shape=(32, 32), dtype="i4", chunks=(8, 8), shards=(32, 32))
+    old.write(..., 1)
+    old.read((0, 0))
+    new = dzarr.create(store, shape=(32, 32), dtype="i4", chunks=(inner, inner), shards=(32, 32), overwrite=True)
+    values = np.arange(32 * 32, dtype="i4").reshape(32, 32)
+    # Written past the engine, as another process would.
+    twin = dzarr.create(MemoryStore(), shape=(32, 32), dtype="i4", chunks=(inner, inner), shards=(32, 32))
+    twin.write(..., values)
+    store.set("c/0/0", [twin._source.store.get("c/0/0")[0]])  # type: ignore[index]
+    assert new.read((31, 31)) == values[31, 31]
+    np.testing.assert_array_equal(new.read((slice(28, 32), slice(28, 32))), values[28:, 28:])
+
+
+def test_an_index_that_a_handle_of_another_layout_has_read(store: Store) -> None:
+    """Shards of as many chunks, stored in another order: what one handle remembers must not mislead the other."""
+    values = np.arange(64, dtype="i4").reshape(8, 8)
+    a = dzarr.create(store, shape=(8, 8), dtype="i4", chunks=(2, 2), shards=(8, 8), codecs=["bytes"])
+    a.write(..., values)
+    key = "zarr.json"
+    document = json.loads(bytes(store.get(key)[0]))  # type: ignore[index]
+    transpose = {"name": "transpose", "configuration": {"order": [1, 0]}}
+    store.set(key, [json.dumps(document | {"codecs": [transpose, *document["codecs"]]}).encode()])
+    stale = dzarr.open_array(store)
+    store.set(key, [json.dumps(document).encode()])
+    for handle, expected in ((stale, values.T), (a, values), (stale, values.T), (a, values)):
+        for i in range(0, 8, 2):
+            np.testing.assert_array_equal(handle.read((slice(0, 2), slice(i, i + 2))), expected[0:2, i : i + 2])
+
+
+def test_pinned_sees_what_this_process_writes(store: Store) -> None:
+    a = dzarr.create(store, shape=(64, 64), dtype="i4", chunks=(8, 8), shards=(32, 32), fill_value=-1)
+    a = a.with_options(cache="pinned")
+    a.write((0, 0), 1)
+    assert a.read((9, 9)) == -1
+    a.write((9, 9), 2)
+    assert a.read((9, 9)) == 2
+
+
+def test_each_of_several_callers_learns_which_chunk_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They wait for one index; what is wrong with it is named in the array by each, and not twice."""
+    a = dzarr.create(tmp_path, shape=(64, 64), dtype="i4", chunks=(4, 4), shards=(32, 32))
+    a.write(..., np.arange(64 * 64).reshape(64, 64))
+    a = a.with_options(threads=1)  # each caller asks once, and the barrier counts the callers
+    together, begun = threading.Barrier(4), fetch._load_index
+
+    def load(*args: Any) -> Any:
+        together.wait(timeout=60)
+        return begun(*args)
+
+    def too_long(obj: Any, *_: Any) -> Any:
+        raise CorruptObjectError("chunk is longer than any that it could be", chunk=(5, 3))
+
+    monkeypatch.setattr(fetch, "_load_index", load)
+    monkeypatch.setattr(fetch, "_located", too_long)
+    seen = []
+
+    def read() -> None:
+        with pytest.raises(CorruptObjectError) as caught:
+            a.read((slice(32, 40), slice(32, 40)))
+        seen.append(caught.value.chunk)
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [(13, 11)] * 4
+
+
+def test_what_an_object_remembers_of_its_rows_is_bounded() -> None:
+    a = dzarr.create(MemoryStore(), shape=(300,), dtype="u1", chunks=(1,), shards=(300,))
+    a.write(..., np.arange(300) % 251)
+    for n in range(2, 300):
+        assert len(a.read(slice(0, n))) == n
+    assert len(a._source.layout.uniform.known_rows) <= 16  # type: ignore[union-attr]
