@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-KEPT_BYTES = 1 << 25
-"""What a thread keeps at most; more is made for one use."""
+KEPT_BYTES = (1 << 25) + (1 << 18)
+"""What a thread keeps at most: a shard of 32 MiB with its index. More is made for one use."""
 
 _kept = threading.local()
 
@@ -24,7 +24,8 @@ def lent(nbytes: int) -> memoryview:
         return np.empty(nbytes, np.uint8).data
     memory = getattr(_kept, "encoded", None)
     if memory is None or memory.nbytes < nbytes:
-        memory = _kept.encoded = np.empty(nbytes, np.uint8).data
+        memory = _kept.encoded = None  # the old goes before the new comes
+        memory = _kept.encoded = np.empty(_rounded(nbytes), np.uint8).data
     view: memoryview = memory[:nbytes]
     return view
 
@@ -41,6 +42,13 @@ def scratch_of(nbytes: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
         return np.empty(nbytes // dtype.itemsize, dtype)
     memory = getattr(_kept, "memory", None)
     if memory is None or memory.nbytes < nbytes:
-        memory = _kept.memory = np.empty(nbytes, np.uint8)
+        memory = _kept.memory = None
+        memory = _kept.memory = np.empty(_rounded(nbytes), np.uint8)
     array: np.ndarray[Any, Any] = memory[:nbytes].view(dtype)
     return array
+
+
+def _rounded(nbytes: int) -> int:
+    """Return a little more than asked for: the next object is often a little larger."""
+    step = 1 << max(12, nbytes.bit_length() - 4)
+    return min(KEPT_BYTES, -(-nbytes // step) * step)
