@@ -21,7 +21,7 @@ from dzarr.format.grid import Indices
 from dzarr.format.layout import ObjectLayout
 from dzarr.format.shard import Index, Span, flat_index
 from dzarr.io.cache import indexes
-from dzarr.io.ranges import merge
+from dzarr.io.ranges import cut, merge
 from dzarr.io.rows import Row
 from dzarr.io.source import Source
 from dzarr.io.store import Buffer, ByteRange, Parts, TooLarge, VersionChanged, Want
@@ -283,8 +283,7 @@ def _fetch_spans(source: Source, key: str, located: Located, flats: Sequence[int
     parts = _fetch(source, Want(key, tuple(merged.spans), located.version, lend=True))
     if parts is None:
         raise VersionChanged(key)
-    views = [memoryview(buffer) for buffer in parts.buffers]
-    return {flat: views[which][at : at + lengths[flat]] for flat, (which, at) in zip(flats, merged.places, strict=True)}
+    return dict(zip(flats, cut(merged, spans, parts.buffers), strict=True))
 
 
 def _portions(rows: Sequence[Row], located: Located, budget: int) -> Iterator[tuple[Sequence[Row], list[int]]]:

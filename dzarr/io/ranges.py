@@ -65,7 +65,9 @@ def merge(ranges: Sequence[tuple[int, int]], gap: int, limit: int) -> Merged:
     return Merged(spans, places)
 
 
-def cut(merged: Merged, ranges: Sequence[tuple[int, int]], buffers: Sequence[bytes | memoryview]) -> list[memoryview]:
+def cut(
+    merged: Merged, ranges: Sequence[tuple[int, int]], buffers: Sequence[bytes | bytearray | memoryview]
+) -> list[memoryview]:
     """Return the bytes of each range, as views into the `buffers` that were fetched for the spans.
 
     Examples
