@@ -8,6 +8,7 @@ answer that outlives the call may share it.
 from __future__ import annotations
 
 import threading
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,22 @@ KEPT_BYTES = (1 << 25) + (1 << 18)
 """What a thread keeps at most: a shard of 32 MiB with its index. More is made for one use."""
 
 _kept = threading.local()
+
+
+LARGEST_KEPT_BY_MALLOC = (1 << 25) - (1 << 16)
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Let this process's malloc keep what is freed, which the next encoded chunk takes again.
+
+    Codecs answer with bytes of their own making, so scratch memory can't spare their page faults: half of
+    the time of a write of lone chunks went there. glibc raises its limits by itself, up to those named here
+    (mallopt(3), "dynamic mmap threshold"), when the first block of that size is freed; encoded chunks, made
+    large and cut short, never get it there. The block is never touched, so this costs no memory; where
+    somebody set the limits (distributed's nannies do), or malloc is another, it does nothing.
+    """
+    np.empty(LARGEST_KEPT_BY_MALLOC, np.uint8)
 
 
 def lent(nbytes: int) -> memoryview:

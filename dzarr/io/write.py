@@ -24,6 +24,7 @@ from dzarr.io.fetch import fetch_object, forget, parse_object
 from dzarr.io.locks import LockProvider, lock_provider
 from dzarr.io.pool import cores, run_all
 from dzarr.io.rows import Row, open_mesh, point_rows, rows_of
+from dzarr.io.scratch import keep_freed_memory
 from dzarr.io.source import Source
 from dzarr.io.views import point_jobs, point_view, stored_view
 
@@ -69,6 +70,7 @@ def write_region(
     written = Written()
     if values.size == 0:
         return written
+    keep_freed_memory()
     if threads is None:
         threads = source.options.threads or cores()
     if selection.points is not None:
