@@ -22,7 +22,10 @@ ROW_BYTES = 1 << 20
 """Chunks are decoded side by side up to this size, so that the scratch buffer stays in a core's cache."""
 
 KNOWN = 16
-"""Boxes whose rows an object's layout remembers: whole objects, and the clipped ones at the array's edges."""
+"""Boxes whose rows an object's layout remembers: whole objects, and the clipped ones at the array's edges.
+
+Of other boxes it remembers the last: a plane or a slab asks every object that it crosses for the same.
+"""
 
 
 class Row(NamedTuple):
@@ -42,14 +45,20 @@ def rows_of(obj: ObjectLayout, insides: Sequence[Inside]) -> list[Row]:
     """Return the rows of an object's chunks that hold the positions `insides` of each axis."""
     if any(isinstance(inside, np.ndarray) for inside in insides):
         return list(_scattered(obj, insides))
-    lengths = tuple(insides)
-    rows = obj.known_rows.get(lengths)
-    if rows is None:
-        rows = list(_rows(obj, insides))
-        if all(inside.start == 0 and inside.step == 1 for inside in lengths):  # type: ignore[union-attr]
-            if len(obj.known_rows) >= KNOWN:
-                obj.known_rows.clear()
-            obj.known_rows[lengths] = rows
+    box = tuple(insides)
+    rows: list[Row] | None = obj.known_rows.get(box)
+    if rows is not None:
+        return rows
+    last, rows = obj.known_rows.get(None, (None, None))
+    if rows is not None and last == box:
+        return rows
+    rows = list(_rows(obj, insides))
+    if not all(inside.start == 0 and inside.step == 1 for inside in box):  # type: ignore[union-attr]
+        obj.known_rows[None] = box, rows
+        return rows
+    if len(obj.known_rows) > KNOWN:
+        obj.known_rows.clear()
+    obj.known_rows[box] = rows
     return rows
 
 
