@@ -36,9 +36,12 @@ format: $(VENV)/.test ## let ruff mend what it can
 test: lint ## lint, then every test and every example in a docstring
 	$(BIN)/python -m pytest
 
+# A root with apt-get gets what is missing; everybody else is told by the tests that skip.
 test-system: $(VENV)/.test ## tests that need software from outside pip; says what it could not run
-	$(BIN)/python -m pytest -m system -v || { code=$$?; \
-		[ $$code -eq 5 ] && echo "no test is marked 'system': nothing was run" || exit $$code; }
+	@command -v strace >/dev/null || { [ "$$(id -u)" -eq 0 ] && command -v apt-get >/dev/null && \
+		apt-get install -qq -y strace >/dev/null 2>&1; } || \
+		echo "strace is not here, and could not be installed: what the disk is told is not tested"
+	$(BIN)/python -m pytest -m system -v
 
 soak: $(VENV)/.test ## long random runs
 	$(BIN)/python -m pytest -m soak -v || { code=$$?; \
