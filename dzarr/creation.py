@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from dzarr.array import Array
 from dzarr.errors import DTypeError, GridError, NodeTypeError
+from dzarr.format.asked import asked
 from dzarr.format.define import define_array
 from dzarr.format.metadata import ArrayMetadata
 from dzarr.node import context_of, layout_of
@@ -31,8 +30,9 @@ def checked_array(member: Any, shape: Any, dtype: Any) -> Array:
     wanted = (shape,) if isinstance(shape, int) else tuple(shape)
     if member.shape != wanted:
         raise GridError("the array has another shape", key=member.path, found=member.shape, expected=wanted)
-    if member.dtype != np.dtype(dtype).newbyteorder("="):
-        raise DTypeError("the array has another dtype", key=member.path, found=member.dtype, expected=np.dtype(dtype))
+    expected = asked(dtype).dtype
+    if member.dtype != expected:
+        raise DTypeError("the array has another dtype", key=member.path, found=member.dtype, expected=expected)
     return member
 
 

@@ -2,7 +2,8 @@
 
 Knows: the names and their configurations. Must not know: v2, fill values, or the rest of a document. A new type
 is one more row (`register`); how its values are spelled stands in fills.py.
-Source: Zarr v3 "Data types", and the registered extensions.
+Source: Zarr v3 "Data types", and the registered extensions. ``variable_length_bytes`` is what zarr-python calls the
+registered ``bytes``.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from dzarr.errors import UnsupportedError
-from dzarr.format.elements import check_storable, no_name, sized, structure
-from dzarr.format.fills import DType
+from dzarr.format.elements import OBJECT, TEXT, check_storable, native, no_name, ordered, sized, structure
+from dzarr.format.fills import PLAIN, DType, Style
 from dzarr.format.members import extension, is_integer, listed, mapping, only, required, shown, wrong
 from dzarr.format.metadata import JSON
+from dzarr.format.small import SMALL, Small, small_of
 
 
 @dataclass(frozen=True)
@@ -25,13 +27,14 @@ class DataType:
     """One row of the v3 table.
 
     ``parse`` makes the dtype from the configuration. ``describe`` makes the document's spelling of a dtype, or
-    None where this row isn't the one to write it by. ``old_fill``: its fill value is spelled as in v2.
+    None where this row isn't the one to write it by. ``style``: how its fill value is spelled, where that doesn't
+    follow from the dtype.
     """
 
     name: str
     parse: Callable[[Mapping[str, JSON]], DType]
     describe: Callable[[DType], JSON | None] = lambda dtype: None
-    old_fill: bool = False
+    style: Style = PLAIN
 
 
 _ROWS: dict[str, DataType] = {}
@@ -77,15 +80,25 @@ def name_v3(dtype: DType) -> JSON:
         name = row.describe(dtype)
         if name is not None:
             return name
-    if dtype.kind == "V" and dtype.names is None and dtype.subdtype is None:
+    if dtype.kind == "V" and dtype.names is None and dtype.subdtype is None and small_of(dtype) is None:
         return f"r{8 * dtype.itemsize}"
     raise no_name(dtype)
 
 
-def has_old_fill(data_type: JSON) -> bool:
-    """Whether a v3 ``data_type`` spells its fill value as v2 does: bytes in base64."""
-    row = _ROWS.get(data_type["name"]) if isinstance(data_type, Mapping) and "name" in data_type else None
-    return row is not None and row.old_fill
+def style_v3(data_type: JSON) -> Style:
+    """Return how the fill value of a v3 ``data_type``, one that `parse_v3` takes, is spelled.
+
+    Examples
+    --------
+    >>> style_v3("complex_float16").pair, style_v3("r16") == PLAIN
+    (True, True)
+    """
+    found = extension(data_type, "data_type")
+    row = _ROWS.get(found.name)
+    if row is None or found.name != "struct":
+        return PLAIN if row is None else row.style
+    fields = (_struct_field(entry) for entry in found.configuration["fields"])
+    return Style(fields={name: style_v3(inner) for name, inner in fields})
 
 
 def _raw(bits: int, document: JSON) -> DType:
@@ -94,12 +107,31 @@ def _raw(bits: int, document: JSON) -> DType:
     return sized("V", bits // 8)
 
 
-def _plain(name: str, dtype: DType) -> DataType:
+def _plain(name: str, dtype: DType, *, preferred: bool = True, style: Style = PLAIN) -> DataType:
     def parse(configuration: Mapping[str, JSON]) -> DType:
         only(configuration, (), "data_type.configuration")
         return dtype
 
-    return DataType(name, parse, lambda other: name if other.newbyteorder("=") == dtype else None)
+    return DataType(name, parse, lambda other: name if native(other) == dtype and preferred else None, style)
+
+
+def _small(row: Small) -> DataType:
+    def parse(configuration: Mapping[str, JSON]) -> DType:
+        only(configuration, (), "data_type.configuration")
+        return row.dtype
+
+    return DataType(row.name, parse, lambda other: row.name if small_of(other) is row else None)
+
+
+def _complex(name: str, part: str) -> DataType:
+    """A complex number that numpy has no dtype for: a structure of its two parts."""
+
+    def parse(configuration: Mapping[str, JSON]) -> DType:
+        only(configuration, (), "data_type.configuration")
+        real = ordered(parse_v3(part), "little")
+        return np.dtype([("real", real), ("imag", real)])
+
+    return DataType(name, parse, style=Style(pair=True))
 
 
 _UNITS = ("Y", "M", "W", "D", "h", "m", "s", "ms", "us", "μs", "ns", "ps", "fs", "as", "generic")
@@ -125,7 +157,7 @@ def _time(name: str, kind: str) -> DataType:
     return DataType(name, parse, describe)
 
 
-def _fixed(name: str, kind: str, item: int = 1, *, preferred: bool = True, old_fill: bool = False) -> DataType:
+def _fixed(name: str, kind: str, item: int = 1, *, preferred: bool = True, style: Style = PLAIN) -> DataType:
     def parse(configuration: Mapping[str, JSON]) -> DType:
         only(configuration, ("length_bytes",), "data_type.configuration")
         length = required(configuration, "length_bytes", "data_type.configuration")
@@ -138,7 +170,7 @@ def _fixed(name: str, kind: str, item: int = 1, *, preferred: bool = True, old_f
             return None
         return {"name": name, "configuration": {"length_bytes": dtype.itemsize}}
 
-    return DataType(name, parse, describe, old_fill)
+    return DataType(name, parse, describe, style)
 
 
 _FIELDS = "data_type.configuration.fields"
@@ -147,10 +179,11 @@ _FIELDS = "data_type.configuration.fields"
 def _parse_struct(configuration: Mapping[str, JSON]) -> DType:
     only(configuration, ("fields",), "data_type.configuration")
     fields = listed(required(configuration, "fields", "data_type.configuration"), _FIELDS)
-    return structure([_struct_field(entry) for entry in fields], list(fields), _FIELDS).newbyteorder("<")
+    parsed = [(name, parse_v3(inner)) for name, inner in map(_struct_field, fields)]
+    return ordered(structure(parsed, list(fields), _FIELDS), "little")
 
 
-def _struct_field(entry: JSON) -> tuple[str, DType]:
+def _struct_field(entry: JSON) -> tuple[str, JSON]:
     # The legacy name "structured" had pairs here.
     if isinstance(entry, (list, tuple)) and len(entry) == 2:
         entry = {"name": entry[0], "data_type": entry[1]}
@@ -159,7 +192,7 @@ def _struct_field(entry: JSON) -> tuple[str, DType]:
     name = required(field, "name", _FIELDS)
     if not isinstance(name, str) or not name:
         raise wrong(f"{_FIELDS}.name", name, "a name")
-    return name, parse_v3(required(field, "data_type", _FIELDS))
+    return name, required(field, "data_type", _FIELDS)
 
 
 def _describe_struct(dtype: DType) -> JSON | None:
@@ -175,10 +208,21 @@ for _name in ("bool", *(f"{sign}int{8 << k}" for sign in ("", "u") for k in rang
     register(_plain(_name, np.dtype(_name)))
 for _name in ("float16", "float32", "float64", "complex64", "complex128"):
     register(_plain(_name, np.dtype(_name)))
+register(_plain("complex_float32", np.dtype("complex64"), preferred=False))
+register(_plain("complex_float64", np.dtype("complex128"), preferred=False))
+register(_complex("complex_float16", "float16"))
+for _row in SMALL.values():
+    register(_small(_row))
+    if _row.kind == "f":
+        register(_complex(f"complex_{_row.name}", _row.name))
 register(_time("numpy.datetime64", "M"))
 register(_time("numpy.timedelta64", "m"))
 register(_fixed("fixed_length_utf32", "U", 4))
 register(_fixed("null_terminated_bytes", "S"))
-register(_fixed("raw_bytes", "V", preferred=False, old_fill=True))
+register(_fixed("raw_bytes", "V", preferred=False, style=Style(old=True)))
+register(_plain("string", TEXT))
+register(_plain("bytes", OBJECT, style=Style(raw=True)))
+for _name in ("variable_length_bytes", "binary"):
+    register(_plain(_name, OBJECT, preferred=False, style=Style(raw=True)))
 register(DataType("struct", _parse_struct, _describe_struct))
-register(DataType("structured", _parse_struct, old_fill=True))
+register(DataType("structured", _parse_struct, style=Style(old=True)))

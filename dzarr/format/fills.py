@@ -1,158 +1,88 @@
 """Fill values: one element of an array, as JSON and as a numpy scalar, bit for bit.
 
-Knows: numpy kinds, and how either Zarr version spells a value of each. Must not know: the names of data
-types (dtypes.py) or anything else of a document.
+Knows: text, bytes, structures and objects, and which spelling each kind of dtype has. Must not know: the names of
+data types (dtypes.py) or anything else of a document. Numbers are in numbers.py.
 
-    JSON                        float32
-    0.1, 5                      nearest value, ties to even
-    "NaN"                       0x7fc00000: that one NaN and no other
-    "Infinity", "-Infinity"
-    "0x7fa00000"                those bits; the only way to say any other NaN
+    JSON                        dtype                        value
+    "abc"                       U5, StringDType              text
+    "YWJj"                      S5, bytes                    base64 of b"abc"
+    [97, 98, 99]                V3, bytes                    the same, byte for byte
+    {"x": 1.5, "y": "NaT"}      structure                    each field as its own type spells it
+    [1.5, 2.5]                  structure real, imag         a complex number of small floats
 
-Source: Zarr v3 "Permitted fill values", the registered extensions of numpy's types, and v2 "Fill value encoding".
+Source: Zarr v3 "Permitted fill values", the registered extensions, and v2 "Fill value encoding".
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeAlias, cast
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from dzarr.errors import MetadataError
-from dzarr.format.members import shown
+from dzarr.errors import UnsupportedError
+from dzarr.format import numbers
+from dzarr.format.attributes import plain
 from dzarr.format.metadata import JSON
+from dzarr.format.small import small_of
+from dzarr.format.spelling import OLD, PLAIN, DType, Scalar, Spelling, Style, illegal, is_number, is_zero, item
 
-Scalar: TypeAlias = "np.generic[Any]"
-DType: TypeAlias = "np.dtype[Any]"
+__all__ = [
+    "KINDS",
+    "OLD",
+    "PLAIN",
+    "DType",
+    "Scalar",
+    "Style",
+    "illegal",
+    "item",
+    "read",
+    "spelling",
+    "write",
+    "zero",
+    "zero_d",
+]
 
 
-@dataclass(frozen=True)
-class Spelling:
-    """How the values of one numpy kind are read from JSON and written to it.
-
-    ``old`` is true for v2 documents (and the few v3 types that kept v2's spelling).
-    """
-
-    read: Callable[[JSON, DType, bool], Scalar]
-    write: Callable[[Scalar, bool], JSON]
+def spelling(dtype: DType) -> Spelling:
+    """Return how the values of a dtype are spelled."""
+    small = small_of(dtype)
+    if small is not None:
+        return numbers.INTEGER if small.kind == "i" else numbers.FLOAT
+    return KINDS[dtype.kind]
 
 
-def read(value: JSON, dtype: DType, old: bool) -> Scalar:
+def read(value: JSON, dtype: DType, style: Style) -> Scalar:
     """Return the scalar of `dtype` that `value` stands for. Raises MetadataError."""
     # Scalars are native; the fields of a structure lie in their own order, and numpy swaps on assignment.
-    return KINDS[dtype.kind].read(value, dtype if dtype.kind == "V" else dtype.newbyteorder("="), old)
+    return spelling(dtype).read(value, dtype if dtype.kind in "VOT" else dtype.newbyteorder("="), style)
 
 
-def write(value: Scalar, old: bool) -> JSON:
-    """Return the JSON that stands for `value`."""
-    return KINDS[value.dtype.kind].write(value, old)
-
-
-def illegal(value: JSON, dtype: DType, expected: str) -> MetadataError:
-    """Return the error for a fill value that its type can't have."""
-    return MetadataError(f"fill_value is wrong for {dtype}", found=shown(value), expected=expected)
+def write(value: Scalar, dtype: DType, style: Style) -> JSON:
+    """Return the JSON that stands for `value`. Raises MetadataError where there is none."""
+    return spelling(dtype).write(value, dtype, style)
 
 
 def zero(dtype: DType) -> Scalar:
-    """Return the element of `dtype` whose bytes are all zero."""
-    return item(np.zeros((), dtype))
+    """Return the element of `dtype` whose bytes are all zero; empty text, and empty bytes for objects."""
+    return b"" if dtype.kind == "O" else item(np.zeros((), dtype))
 
 
-def item(array: np.ndarray[Any, Any]) -> Scalar:
-    """Return the only element of a 0-d array."""
-    return cast(Scalar, array[()])
+def zero_d(value: Scalar, dtype: DType) -> np.ndarray[Any, Any]:
+    """Return a 0-d array that holds `value`, a list as one object too.
 
-
-def _from_bits(bits: int, dtype: DType) -> Scalar:
-    return item(np.array(bits, f"u{dtype.itemsize}").view(dtype))
-
-
-def _is_number(value: JSON) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _read_bool(value: JSON, dtype: DType, old: bool) -> Scalar:
-    if isinstance(value, bool) or (old and _is_number(value) and value in (0, 1)):
-        return np.bool_(value)
-    raise illegal(value, dtype, "true or false")
-
-
-def _read_integer(value: JSON, dtype: DType, old: bool) -> Scalar:
-    info = np.iinfo(dtype)
-    # A float is no legal spelling, yet some writers put 0.0 or -9999.0 here; a value that is exact is taken.
-    if _is_number(value) and info.min <= value <= info.max and value == int(value):
-        return item(np.array(int(value), dtype))
-    raise illegal(value, dtype, f"an integer from {info.min} to {info.max}")
-
-
-NAN_BITS = {2: 0x7E00, 4: 0x7FC00000, 8: 0x7FF8000000000000}
-"""The NaN that "NaN" means, by item size: positive, quiet, no payload."""
-
-
-def _read_float(value: JSON, dtype: DType, old: bool) -> Scalar:
-    if isinstance(value, str):
-        return _read_float_text(value, dtype)
-    if not _is_number(value):
-        raise illegal(value, dtype, 'a number, "NaN", "Infinity", "-Infinity" or "0x" and hexadecimal digits')
-    if value != value:  # a bare NaN token, as older writers put it
-        return _from_bits(NAN_BITS[dtype.itemsize], dtype)
-    try:
-        with np.errstate(over="ignore"):
-            return item(np.array(float(value), dtype))
-    except OverflowError as error:
-        raise illegal(value, dtype, "a number that a float can hold") from error
-
-
-def _read_float_text(text: str, dtype: DType) -> Scalar:
-    if text == "NaN":
-        return _from_bits(NAN_BITS[dtype.itemsize], dtype)
-    if text in ("Infinity", "-Infinity"):
-        return item(np.array(float(text), dtype))
-    digits = 2 * dtype.itemsize
-    if text.startswith("0x") and len(text) == 2 + digits and all(c in "0123456789abcdefABCDEF" for c in text[2:]):
-        return _from_bits(int(text, 16), dtype)
-    raise illegal(text, dtype, f'"NaN", "Infinity", "-Infinity" or "0x" and {digits} hexadecimal digits')
-
-
-def _write_float(value: Scalar, old: bool) -> JSON:
-    number = float(cast(Any, value))
-    if number == number:
-        return {np.inf: "Infinity", -np.inf: "-Infinity"}.get(number, number)
-    size = value.dtype.itemsize
-    bits = int(np.asarray(value).view(f"u{size}")[()])
-    # v2 knows one NaN only.
-    return "NaN" if old or bits == NAN_BITS[size] else f"0x{bits:0{2 * size}x}"
-
-
-def _read_complex(value: JSON, dtype: DType, old: bool) -> Scalar:
-    if old and _is_number(value):
-        value = [value, 0.0]
-    if not isinstance(value, (list, tuple)) or len(value) != 2:
-        raise illegal(value, dtype, "a list of two: the real and the imaginary part")
-    part = np.dtype(f"f{dtype.itemsize // 2}")
-    pair = np.array([_read_float(number, part, old) for number in value], part)
-    return item(pair.view(dtype).reshape(()))
-
-
-def _write_complex(value: Scalar, old: bool) -> JSON:
-    real, imaginary = np.asarray(value).reshape(1).view(f"f{value.dtype.itemsize // 2}")
-    return [_write_float(real, old), _write_float(imaginary, old)]
-
-
-def _read_time(value: JSON, dtype: DType, old: bool) -> Scalar:
-    count = np.iinfo(np.int64).min if value == "NaT" else value
-    if not isinstance(count, int) or isinstance(count, bool) or not -(2**63) <= count < 2**63:
-        raise illegal(value, dtype, '"NaT" or an integer of 64 bits')
-    return item(np.array(count, np.int64).view(dtype))
-
-
-def _write_time(value: Scalar, old: bool) -> JSON:
-    count = int(np.asarray(value).view(np.int64)[()])
-    return "NaT" if count == -(2**63) and not old else count
+    Examples
+    --------
+    >>> zero_d([1, 2], np.dtype(object)).shape
+    ()
+    """
+    if dtype.kind != "O":
+        return np.asarray(value, dtype).reshape(())
+    array = np.empty((), object)
+    array[()] = value
+    return array
 
 
 def _decode_base64(value: str, dtype: DType) -> bytes:
@@ -166,14 +96,9 @@ def _encode_base64(raw: bytes) -> str:
     return base64.b64encode(raw).decode("ascii")
 
 
-def _is_zero(value: JSON, old: bool) -> bool:
-    """v2 writers put a plain 0 for types that have no numbers."""
-    return old and _is_number(value) and value == 0
-
-
-def _read_string(value: JSON, dtype: DType, old: bool) -> Scalar:
-    if _is_zero(value, old):
-        return np.bytes_(b"")
+def _read_string(value: JSON, dtype: DType, style: Style) -> Scalar:
+    if is_zero(value, style) or (style.old and isinstance(value, str) and not value.strip("\0")):
+        return np.bytes_(b"")  # NCZarr spells the empty one by NUL itself
     if not isinstance(value, str):
         raise illegal(value, dtype, "bytes in base64")
     raw = _decode_base64(value, dtype).rstrip(b"\0")
@@ -182,22 +107,38 @@ def _read_string(value: JSON, dtype: DType, old: bool) -> Scalar:
     return np.bytes_(raw)
 
 
-def _read_text(value: JSON, dtype: DType, old: bool) -> Scalar:
-    if _is_zero(value, old):
+def _read_text(value: JSON, dtype: DType, style: Style) -> Scalar:
+    if is_zero(value, style):
         return np.str_("")
     if not isinstance(value, str) or len(value.rstrip("\0")) > dtype.itemsize // 4:
         raise illegal(value, dtype, f"a string of at most {dtype.itemsize // 4} code points")
     return np.str_(value.rstrip("\0"))
 
 
-def _read_void(value: JSON, dtype: DType, old: bool) -> Scalar:
-    if _is_zero(value, old):
+def _read_long_text(value: JSON, dtype: DType, style: Style) -> Scalar:
+    if value is None:
+        return ""  # no legal spelling, yet some writers say "none" by it
+    if style.old and is_number(value):
+        return str(value)  # v2 writers put their default, the number 0
+    if not isinstance(value, str):
+        raise illegal(value, dtype, "a string")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise illegal(value, dtype, "a string that has a form in UTF-8") from error
+    return value
+
+
+def _read_void(value: JSON, dtype: DType, style: Style) -> Scalar:
+    if is_zero(value, style):
         return zero(dtype)
+    if style.pair:
+        return _read_pair(value, dtype)
     if isinstance(value, str):
         raw = _decode_base64(value, dtype)
     elif dtype.names is not None:
-        return _read_fields(value, dtype, old)
-    elif isinstance(value, (list, tuple)) and all(type(n) is int and 0 <= n < 256 for n in value):
+        return _read_fields(value, dtype, style)
+    elif _is_bytes(value):
         raw = bytes(value)
     else:
         raise illegal(value, dtype, "a list of bytes, or bytes in base64")
@@ -206,7 +147,19 @@ def _read_void(value: JSON, dtype: DType, old: bool) -> Scalar:
     return item(np.frombuffer(bytearray(raw), dtype).reshape(()))
 
 
-def _read_fields(value: JSON, dtype: DType, old: bool) -> Scalar:
+def _is_bytes(value: JSON) -> bool:
+    return isinstance(value, (list, tuple)) and all(type(n) is int and 0 <= n < 256 for n in value)
+
+
+def _read_pair(value: JSON, dtype: DType) -> Scalar:
+    element = np.zeros((), dtype)
+    pair = numbers.read_pair(value, dtype["real"].newbyteorder("="), dtype)
+    # As arrays: small numbers that are assigned as scalars aren't swapped.
+    element["real"], element["imag"] = map(np.asarray, pair)
+    return item(element)
+
+
+def _read_fields(value: JSON, dtype: DType, style: Style) -> Scalar:
     names = dtype.names or ()
     if not isinstance(value, Mapping) or value.keys() != set(names):
         raise illegal(value, dtype, f"an object with the members {list(names)}, or bytes in base64")
@@ -215,29 +168,54 @@ def _read_fields(value: JSON, dtype: DType, old: bool) -> Scalar:
         field = dtype[name]
         if field.subdtype is not None:
             raise illegal(value, dtype, "bytes in base64, as a field is an array")
-        element[name] = read(value[name], field, old)
+        element[name] = np.asarray(read(value[name], field, style.of(name)))  # an array, as in `_read_pair`
     return item(element)
 
 
-def _write_void(value: Scalar, old: bool) -> JSON:
-    if old:
+def _write_void(value: Scalar, dtype: DType, style: Style) -> JSON:
+    if style.pair:
+        return numbers.write_pair(_native(value["real"]), _native(value["imag"]), dtype["real"], style)
+    if style.old:
         return _encode_base64(value.tobytes())
-    if value.dtype.names is None:
+    if dtype.names is None:
         return list(value.tobytes())
-    fields = cast(Any, value)
-    return {name: write(fields[name], old) for name in value.dtype.names}
+    return {name: write(_native(value[name]), dtype[name], style.of(name)) for name in dtype.names}
 
 
-KINDS: dict[str, Spelling] = {
-    "b": Spelling(_read_bool, lambda value, old: bool(value)),
-    "i": Spelling(_read_integer, lambda value, old: int(cast(Any, value))),
-    "u": Spelling(_read_integer, lambda value, old: int(cast(Any, value))),
-    "f": Spelling(_read_float, _write_float),
-    "c": Spelling(_read_complex, _write_complex),
-    "m": Spelling(_read_time, _write_time),
-    "M": Spelling(_read_time, _write_time),
-    "S": Spelling(_read_string, lambda value, old: _encode_base64(bytes(cast(Any, value)))),
-    "U": Spelling(_read_text, lambda value, old: str(value)),
+def _native(value: Scalar) -> Scalar:
+    """Return the value of a field in native order, which numpy's scalars of structures don't all have."""
+    array = np.asarray(value)
+    order = "=" if array.dtype.names is None else array.dtype.byteorder
+    return array.astype(array.dtype.newbyteorder(order))[()]
+
+
+def _read_object(value: JSON, dtype: DType, style: Style) -> Scalar:
+    if not style.raw:
+        return value
+    if value is None or is_zero(value, style):
+        return b""
+    if isinstance(value, str):
+        return _decode_base64(value, dtype)
+    if _is_bytes(value):
+        return bytes(value)
+    raise illegal(value, dtype, "a list of bytes, or bytes in base64")
+
+
+def _write_object(value: Scalar, dtype: DType, style: Style) -> JSON:
+    if isinstance(value, (bytes, bytearray)):
+        if not style.raw:
+            raise UnsupportedError("bytes have no spelling as a fill value here", found=repr(value), expected="JSON")
+        return _encode_base64(bytes(value))
+    if style.raw:
+        raise illegal(repr(value), dtype, "bytes")
+    return plain(value, "fill_value", nan=style.old)
+
+
+KINDS: dict[str, Spelling] = numbers.KINDS | {
+    "S": Spelling(_read_string, lambda value, dtype, style: _encode_base64(bytes(value))),
+    "U": Spelling(_read_text, lambda value, dtype, style: str(value)),
+    "T": Spelling(_read_long_text, lambda value, dtype, style: str(value)),
     "V": Spelling(_read_void, _write_void),
+    "O": Spelling(_read_object, _write_object),
 }
 """One row a numpy kind. A type of a new kind is one more row."""

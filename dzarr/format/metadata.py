@@ -69,8 +69,12 @@ class ArrayMetadata:
     """Attributes may change; ``canonical.digest`` names what an array is."""
 
     @property
-    def _fill_bits(self) -> bytes | None:
-        return None if self.fill_value is None else np.asarray(self.fill_value, self.dtype).tobytes()
+    def _fill_bits(self) -> bytes | str | None:
+        if self.fill_value is None:
+            return None
+        if self.dtype.hasobject:
+            return repr(self.fill_value)  # the bytes of such an array are addresses
+        return np.asarray(self.fill_value, self.dtype).tobytes()
 
 
 @dataclass(frozen=True)

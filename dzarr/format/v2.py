@@ -5,15 +5,19 @@ do, stores. Source: Zarr v2, "Metadata"; ``_ARRAY_DIMENSIONS`` is xarray's.
 
     dtype ">i4", order "F",                      codecs  transpose (order [1, 0]), bytes (big),
     filters [delta], compressor zlib   <------>          numcodecs.delta, numcodecs.zlib
+
+    dtype "|O", filters [vlen-utf8]    <------>  codecs  bytes, which does nothing to objects, numcodecs.vlen-utf8
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dzarr.errors import MetadataError
+from dzarr.format import nczarr
 from dzarr.format.dtypes import fill_from_json, fill_to_json, parse_v2
+from dzarr.format.dtypes_v2 import OBJECT_CODECS
 from dzarr.format.grid import RegularAxis
 from dzarr.format.keys import KeyEncoding
 from dzarr.format.members import extents, listed, mapping, required, version, wrong
@@ -29,7 +33,7 @@ _ARRAY = {"zarr_format", "shape", "chunks", "dtype", "compressor", "fill_value",
 _ARRAY |= {"dimension_separator"}
 
 _FILTERS = {"adler32", "astype", "bitround", "categorize", "crc32", "crc32c", "delta", "fixedscaleoffset"}
-_FILTERS |= {"fletcher32", "jenkins_lookup3", "packbits", "quantize", "shuffle"}
+_FILTERS |= {"fletcher32", "jenkins_lookup3", "packbits", "quantize", "shuffle", *OBJECT_CODECS}
 """Codecs that are no compressors: at the end of a chain they still stand among the filters."""
 
 
@@ -50,14 +54,17 @@ def parse_array(zarray: Mapping[str, JSON], zattrs: Mapping[str, JSON] | None = 
     version(zarray, 2)
     shape = extents(required(zarray, "shape"), "shape", 0)
     data_type = required(zarray, "dtype")
+    filters = _parse_filters(zarray)
+    ids = codec_ids(filters)
     try:
-        dtype, endian = parse_v2(data_type)
+        dtype, endian = parse_v2(data_type, ids)
     except RecursionError as error:
         raise MetadataError("dtype is nested too deeply") from error
-    separator = zarray.get("dimension_separator", ".")
+    separator: Any = zarray.get("dimension_separator", ".")
     if separator not in (".", "/"):
         raise wrong("dimension_separator", separator, '"." or "/"')
     attributes = mapping({} if zattrs is None else zattrs, "attributes")
+    names = _parse_names(attributes.get(DIMENSIONS), len(shape))
     order = _parse_order(required(zarray, "order"), len(shape))
     bytes_codec = Extension("bytes", {} if endian is None else {"endian": endian})
     return ArrayMetadata(
@@ -67,10 +74,10 @@ def parse_array(zarray: Mapping[str, JSON], zattrs: Mapping[str, JSON] | None = 
         data_type=data_type,
         grid=tuple(map(RegularAxis, shape, _parse_chunks(required(zarray, "chunks"), shape))),
         keys=KeyEncoding("v2", separator),
-        fill_value=fill_from_json(zarray.get("fill_value"), dtype, 2),
-        codecs=(*order, bytes_codec, *_parse_filters(zarray)),
+        fill_value=fill_from_json(zarray.get("fill_value"), dtype, 2, codecs=ids),
+        codecs=(*order, bytes_codec, *filters),
         attributes=attributes,
-        dimension_names=_parse_names(attributes.get(DIMENSIONS), len(shape)),
+        dimension_names=nczarr.dimension_names(len(shape), attributes, zarray) if names is None else names,
         extra={name: value for name, value in zarray.items() if name not in _ARRAY},
     )
 
@@ -89,14 +96,25 @@ def parse_group(zgroup: Mapping[str, JSON], zattrs: Mapping[str, JSON] | None = 
 
 
 def parse_consolidated(zmetadata: Mapping[str, JSON]) -> dict[str, JSON]:
-    """Return the documents of a ``.zmetadata`` by their keys, like ``a/.zarray``. Raises MetadataError."""
+    """Return the documents of a ``.zmetadata`` by their keys, like ``a/.zarray``. Raises MetadataError.
+
+    They are not looked at: a bad one hides none of the others.
+    """
     found = required(zmetadata, "zarr_consolidated_format")
     if type(found) is not int or found != 1:
         raise wrong("zarr_consolidated_format", found, "the integer 1")
-    documents = mapping(required(zmetadata, "metadata"), "metadata")
-    for key, document in documents.items():
-        mapping(document, f"metadata[{key!r}]")
-    return documents
+    return mapping(required(zmetadata, "metadata"), "metadata")
+
+
+def codec_ids(codecs: Sequence[Extension]) -> tuple[str, ...]:
+    """Return what v2 calls the codecs of a chain; those that it doesn't have are left out.
+
+    Examples
+    --------
+    >>> codec_ids([Extension("bytes"), Extension("numcodecs.zlib")])
+    ('zlib',)
+    """
+    return tuple(codec.name.removeprefix(PREFIX) for codec in codecs if codec.name.startswith(PREFIX))
 
 
 def array_documents(metadata: ArrayMetadata) -> dict[str, dict[str, JSON]]:
@@ -114,14 +132,15 @@ def array_documents(metadata: ArrayMetadata) -> dict[str, dict[str, JSON]]:
         "chunks": [_step(axis) for axis in metadata.grid],
         "dtype": metadata.data_type,
         "compressor": compressor,
-        "fill_value": fill_to_json(metadata.fill_value, metadata.dtype, 2),
+        "fill_value": fill_to_json(metadata.fill_value, metadata.dtype, 2, codecs=codec_ids(metadata.codecs)),
         "order": order,
         "filters": filters or None,
         "dimension_separator": metadata.keys.separator,
     }
     attributes = dict(metadata.attributes)
-    if metadata.dimension_names is not None and DIMENSIONS not in attributes:
-        attributes[DIMENSIONS] = _names_document(metadata.dimension_names)
+    said = nczarr.dimension_names(len(metadata.shape), attributes, metadata.extra)
+    if metadata.dimension_names not in (None, said) and DIMENSIONS not in attributes:
+        attributes[DIMENSIONS] = _names_document(metadata.dimension_names or ())
     return {".zarray": zarray | dict(metadata.extra)} | ({".zattrs": attributes} if attributes else {})
 
 

@@ -12,10 +12,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from dzarr.errors import MetadataError, UnsupportedError
+from dzarr.format import nczarr
 from dzarr.format.dtypes import Endian, fill_from_json, fill_to_json, in_order, parse_v3
 from dzarr.format.grids import grid_document, keys_document, parse_grid, parse_keys
 from dzarr.format.members import extension, extents, listed, mapping, required, shown, version, wrong
 from dzarr.format.metadata import JSON, ArrayMetadata, Extension, GroupMetadata
+from dzarr.format.transformers import parse_transformers
 
 _ARRAY = {
     "zarr_format",
@@ -62,12 +64,12 @@ def parse_array(document: Mapping[str, JSON]) -> ArrayMetadata:
     codecs = _parse_codecs(required(document, "codecs"))
     data_type = required(document, "data_type")
     try:
-        dtype = in_order(parse_v3(data_type), _endian(codecs))
+        dtype = in_order(parse_v3(data_type), endian_of(codecs))
     except RecursionError as error:
         raise MetadataError("data_type is nested too deeply") from error
-    if document.get("storage_transformers"):
-        found = shown(document["storage_transformers"])
-        raise UnsupportedError("storage transformers are not supported", found=found, expected="none")
+    attributes = mapping(document.get("attributes", {}), "attributes")
+    names = _parse_names(document.get("dimension_names"), len(shape))
+    transformers = parse_transformers(document.get("storage_transformers"))
     return ArrayMetadata(
         zarr_format=3,
         shape=shape,
@@ -75,11 +77,11 @@ def parse_array(document: Mapping[str, JSON]) -> ArrayMetadata:
         data_type=data_type,
         grid=parse_grid(required(document, "chunk_grid"), shape),
         keys=parse_keys(required(document, "chunk_key_encoding")),
-        fill_value=fill_from_json(required(document, "fill_value"), dtype, 3),
+        fill_value=fill_from_json(required(document, "fill_value"), dtype, 3, data_type),
         codecs=codecs,
-        attributes=mapping(document.get("attributes", {}), "attributes"),
-        dimension_names=_parse_names(document.get("dimension_names"), len(shape)),
-        extra=_parse_extra(document, _ARRAY),
+        attributes=attributes,
+        dimension_names=nczarr.dimension_names(len(shape), attributes) if names is None else names,
+        extra=_parse_extra(document, _ARRAY) | transformers,
     )
 
 
@@ -153,21 +155,22 @@ def _parse_codecs(value: JSON) -> tuple[Extension, ...]:
 
 def _codec_document(codec: Extension) -> dict[str, JSON]:
     document: dict[str, JSON] = {"name": codec.name}
-    if codec.configuration:
+    # It may be left out where it is empty, but zarr-python asks for it in these.
+    if codec.configuration or codec.name.startswith("numcodecs."):
         document["configuration"] = dict(codec.configuration)
     if not codec.must_understand:
         document["must_understand"] = False
     return document
 
 
-def _endian(codecs: tuple[Any, ...]) -> Endian | None:
+def endian_of(codecs: tuple[Any, ...]) -> Endian | None:
     """Return the byte order that the chain stores, also inside shards: a structure is kept in memory as it lies."""
     for codec in codecs:
         name, configuration = codec.name, codec.configuration
         if name == "bytes":
             return "big" if configuration.get("endian") == "big" else "little"
         if name == "sharding_indexed" and isinstance(configuration.get("codecs"), (list, tuple)):
-            return _endian(_parse_codecs(configuration["codecs"]))
+            return endian_of(_parse_codecs(configuration["codecs"]))
     return None
 
 
@@ -199,7 +202,5 @@ def _parse_consolidated(record: JSON) -> dict[str, JSON] | None:
             return None
         kind = shown(record.get("kind"))
         raise UnsupportedError("consolidated metadata of this kind is not supported", found=kind, expected="inline")
-    members = mapping(required(record, "metadata"), "consolidated_metadata.metadata")
-    for path, document in members.items():
-        mapping(document, f"consolidated_metadata.metadata[{path!r}]")
-    return members
+    # Its entries are not looked at: a bad one hides none of the others.
+    return mapping(required(record, "metadata", "consolidated_metadata"), "consolidated_metadata.metadata")

@@ -1,3 +1,8 @@
+"""Names of data types and their fill values, in both versions: numpy's own, structures, text and objects.
+
+Each value comes back from its document with the same bits, and whatever else a document says is an error of ours.
+"""
+
 from __future__ import annotations
 
 from typing import Any
@@ -19,7 +24,10 @@ from dzarr.format.dtypes import (
     parse_v2,
     parse_v3,
     to_scalar,
+    unset,
+    zero_d,
 )
+from dzarr.format.elements import TEXT
 
 NAMES = ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
 NAMES += ["float16", "float32", "float64", "complex64", "complex128"]
@@ -106,7 +114,9 @@ def test_bad_v3_names(document: Any) -> None:
         parse_v3(document)
 
 
-@pytest.mark.parametrize("name", ["string", "bytes", "bfloat16", "int4", "variable_length_utf8", "r9999999992"])
+@pytest.mark.parametrize(
+    "name", ["optional", "float128", "int1", "variable_length_utf8", "complex_int4", "r9999999992"]
+)
 def test_unsupported_v3_names(name: str) -> None:
     with pytest.raises(UnsupportedError, match=name if name[0] != "r" else "too large"):
         parse_v3(name)
@@ -149,7 +159,6 @@ def test_bad_v2_spellings(text: Any) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "|O",
         "<f16",
         "<c32",
         "<i16",
@@ -160,6 +169,7 @@ def test_bad_v2_spellings(text: Any) -> None:
         "|S99999999999",
         "<U33554432",
         [["x", "|O"]],
+        [["x", [["y", "|O"]]]],
         [["x", "|S67108864", [2]]],
     ],
 )
@@ -168,11 +178,51 @@ def test_unsupported_v2_spellings(text: Any) -> None:
         parse_v2(text)
 
 
-@pytest.mark.parametrize("dtype", [object, "O", np.dtypes.StringDType(), "S0", "f16", "c32", [("x", "O")]], ids=repr)
+@pytest.mark.parametrize(
+    "dtype", [np.dtypes.StringDType(na_object=None), "S0", "U0", "f16", "c32", [("x", "O")]], ids=repr
+)
 def test_dtypes_without_a_name(dtype: Any) -> None:
     for name in (name_v2, name_v3):
         with pytest.raises(UnsupportedError):
             name(np.dtype(dtype))
+
+
+def test_objects_of_v2_are_what_their_codec_makes() -> None:
+    assert parse_v2("|O", ["vlen-utf8", "zstd"]) == parse_v2("|O8", ["blosc", "vlen-utf8"]) == (TEXT, None)
+    for name in ("vlen-bytes", "vlen-array", "json2", "msgpack2", "pickle", "categorize", "some.plugin"):
+        assert parse_v2("|O", [name]) == (np.dtype(object), None)
+    with pytest.raises(MetadataError, match="codec that encodes objects"):
+        parse_v2("|O")
+    assert name_v2(TEXT) == name_v2(np.dtype(object)) == "|O"
+
+
+def test_text_and_bytes_of_v3() -> None:
+    assert parse_v3("string") == parse_v3({"name": "string", "configuration": {}}) == TEXT
+    assert parse_v3("bytes") == parse_v3("variable_length_bytes") == parse_v3("binary") == np.dtype(object)
+    assert (name_v3(TEXT), name_v3(np.dtype(object))) == ("string", "bytes")
+    for name in ("string", "bytes"):
+        with pytest.raises(DzarrError):
+            parse_v3({"name": "struct", "configuration": {"fields": [{"name": "x", "data_type": name}]}})
+
+
+def test_complex_names() -> None:
+    assert parse_v3("complex_float32") == np.dtype("c8")
+    assert parse_v3("complex_float64") == np.dtype("c16")
+    assert parse_v3("complex_float16") == np.dtype([("real", "<f2"), ("imag", "<f2")])
+    assert name_v3(np.dtype("c8")) == "complex64"
+
+
+def test_titles_of_fields_stand_beside_their_names() -> None:
+    document = [[["a title", "x"], "<f4"], ["y", ">i2", [2]]]
+    dtype, endian = parse_v2(document)
+    assert dtype == np.dtype([(("a title", "x"), "<f4"), ("y", ">i2", (2,))])
+    assert endian is None
+    assert name_v2(dtype) == document
+    assert in_order(dtype, "big") == dtype.newbyteorder(">")
+    assert name_v3(np.dtype([(("a title", "x"), "<f4")])) == name_v3(np.dtype([("x", "<f4")]))
+    for name in (["a title"], ["a title", 3], [], ["a", "b", "c"]):
+        with pytest.raises(MetadataError):
+            parse_v2([[name, "<f4"]])
 
 
 def test_structures_have_neither_padding_nor_v3_arrays() -> None:
@@ -203,7 +253,8 @@ GOOD_FILLS = [
     (["0x7fa00000", "-Infinity"], "c8", 3, bytes.fromhex("0000a07f000080ff")),
     (["NaN", -0.0], "c16", 2, bytes.fromhex("000000000000f87f0000000000000080")),
     (12345, "M8[ns]", 3, (12345).to_bytes(8, "little")), ("NaT", "m8[s]", 3, b"\0" * 7 + b"\x80"),
-    (-(2**63), "M8[D]", 2, b"\0" * 7 + b"\x80"), (0, "M8[D]", 2, b"\0" * 8),
+    (-(2**63), "M8[D]", 2, b"\0" * 7 + b"\x80"),
+    (-(2.0**63), "M8[D]", 2, b"\0" * 7 + b"\x80"), (0, "M8[D]", 2, b"\0" * 8),
     ("YWI=", "S3", 2, b"ab\0"), ("YWIA", "S2", 2, b"ab"), ("", "S3", 2, b"\0\0\0"), (0, "S3", 2, b"\0\0\0"),
     ("ab", "U2", 2, "ab".encode("utf-32-le")), (0, "U1", 2, b"\0\0\0\0"), ("é", "U2", 3, b"\xe9" + b"\0" * 7),
     ([1, 2, 255], "V3", 3, b"\1\2\xff"), ("AQL/", "V3", 2, b"\1\2\xff"), (0, "V3", 2, b"\0\0\0"),
@@ -254,7 +305,7 @@ def test_null_is_a_fill_value_in_v2() -> None:
     assert fill_from_json(None, np.dtype("f4"), 2) is None
     assert fill_to_json(None, np.dtype("f4"), 2) is None
     with pytest.raises(UnsupportedError):
-        fill_from_json(None, np.dtype(object), 2)
+        fill_from_json(None, np.dtype("S0"), 2)
 
 
 @pytest.mark.parametrize("version", [2, 3])
@@ -285,6 +336,92 @@ def test_every_float32_comes_back(pattern: int) -> None:
     value = np.array(pattern, "u4").view("f4")[()]
     again = fill_from_json(fill_to_json(value, dtype, 3), dtype, 3)
     assert bits(again, dtype) == pattern.to_bytes(4, "little")
+
+
+OBJECTS = np.dtype(object)
+VLEN_BYTES, JSON2 = ("vlen-bytes",), ("json2", "zlib")
+
+
+@pytest.mark.parametrize(
+    ("document", "dtype", "version", "more", "fill", "back"),
+    [
+        ("", "T", 3, {"data_type": "string"}, "", ""),
+        ('line\n"é" 世\0', "T", 3, {"data_type": "string"}, 'line\n"é" 世\0', 'line\n"é" 世\0'),
+        (None, "T", 3, {"data_type": "string"}, "", ""),
+        ("", "T", 2, {}, "", ""), ("x", "T", 2, {}, "x", "x"), (None, "T", 2, {}, None, None),
+        # What zarr-python makes of the default of its second version.
+        (0, "T", 2, {}, "0", "0"),
+        ([1, 2, 255], "O", 3, {"data_type": "bytes"}, b"\1\2\xff", "AQL/"),
+        ("AQL/", "O", 3, {"data_type": "variable_length_bytes"}, b"\1\2\xff", "AQL/"),
+        ([], "O", 3, {"data_type": "bytes"}, b"", ""),
+        ("AQL/", "O", 2, {"codecs": VLEN_BYTES}, b"\1\2\xff", "AQL/"), (0, "O", 2, {"codecs": VLEN_BYTES}, b"", ""),
+        ("", "O", 2, {"codecs": VLEN_BYTES}, b"", ""), (None, "O", 2, {"codecs": VLEN_BYTES}, None, None),
+        (0, "O", 2, {"codecs": JSON2}, 0, 0), ("", "O", 2, {"codecs": JSON2}, "", ""),
+        ([1, {"a": None}], "O", 2, {"codecs": JSON2}, [1, {"a": None}], [1, {"a": None}]),
+    ],
+)  # fmt: skip
+def test_fills_of_no_fixed_size(document: Any, dtype: str, version: int, more: Any, fill: Any, back: Any) -> None:
+    dtype_ = TEXT if dtype == "T" else OBJECTS
+    found = fill_from_json(document, dtype_, version, **more)
+    assert type(found) is type(fill)
+    assert found == fill
+    assert fill_to_json(found, dtype_, version, **more) == back
+    assert fill_from_json(back, dtype_, version, **more) == fill
+
+
+@pytest.mark.parametrize(
+    ("document", "dtype", "version", "more"),
+    [
+        (0, "T", 3, {}), (False, "T", 2, {}), (["a"], "T", 3, {}), ({}, "T", 2, {}), ("\ud800", "T", 3, {}),
+        ("*", "O", 3, {"data_type": "bytes"}), ([256], "O", 3, {"data_type": "bytes"}),
+        ({}, "O", 2, {"codecs": VLEN_BYTES}), (1, "O", 2, {"codecs": VLEN_BYTES}),
+        (True, "O", 3, {"data_type": "bytes"}),
+    ],
+)  # fmt: skip
+def test_bad_fills_of_no_fixed_size(document: Any, dtype: str, version: int, more: Any) -> None:
+    with pytest.raises(MetadataError, match="fill_value"):
+        fill_from_json(document, TEXT if dtype == "T" else OBJECTS, version, **more)
+
+
+def test_objects_that_no_document_can_spell() -> None:
+    with pytest.raises(MetadataError, match="fill_value"):
+        fill_to_json("text", OBJECTS, 3, "bytes")
+    with pytest.raises(MetadataError, match="fill_value"):
+        fill_to_json(object(), OBJECTS, 2, codecs=JSON2)
+    with pytest.raises(UnsupportedError, match="bytes"):
+        fill_to_json(b"x", OBJECTS, 2, codecs=JSON2)
+
+
+def test_what_stands_where_v2_names_no_fill() -> None:
+    assert unset(np.dtype("f4"), ()).tobytes() == b"\0" * 4
+    assert unset(TEXT, ("vlen-utf8",))[()] == ""
+    assert unset(OBJECTS, VLEN_BYTES)[()] == b""
+    assert unset(OBJECTS, JSON2)[()] is None
+    assert zero_d([1, 2], OBJECTS)[()] == [1, 2]
+
+
+PAIR = [("real", "<f2"), ("imag", "<f2")]
+
+
+@pytest.mark.parametrize("endian", ["little", "big"])
+@pytest.mark.parametrize("value", [[1.5, -2.0], ["NaN", "0x7e01"], [-0.0, "-Infinity"]], ids=str)
+def test_complex_numbers_that_numpy_lacks(value: Any, endian: Any) -> None:
+    dtype = in_order(parse_v3("complex_float16"), endian)
+    fill = fill_from_json(value, dtype, 3, "complex_float16")
+    parts = [np.asarray(fill_from_json(part, np.dtype("f2"), 3)) for part in value]
+    assert np.asarray(fill).tobytes() == b"".join(part.astype(dtype["real"]).tobytes() for part in parts)
+    assert fill_to_json(fill, dtype, 3, "complex_float16") == value
+    nested = {"name": "struct", "configuration": {"fields": [{"name": "z", "data_type": "complex_float16"}]}}
+    outer = in_order(parse_v3(nested), endian)
+    assert fill_to_json(fill_from_json({"z": value}, outer, 3, nested), outer, 3, nested) == {"z": value}
+    for wrong in ({"real": 1, "imag": 2}, [1], 1.0, "AAAAAA==", [1, 2, 3], ["x", 1]):
+        with pytest.raises(MetadataError, match="fill_value"):
+            fill_from_json(wrong, dtype, 3, "complex_float16")
+
+
+def test_a_complex_number_of_a_caller_fills_a_pair() -> None:
+    fill: Any = to_scalar(1 - 2j, np.dtype(PAIR))
+    assert (fill["real"], fill["imag"]) == (1, -2)
 
 
 def test_nans_other_than_nan_are_written_in_hex() -> None:
@@ -366,9 +503,20 @@ def test_no_name_escapes_as_another_error(document: Any) -> None:
             str(error)
 
 
-@given(JSONS, st.sampled_from([*PLAIN, RECORD]), st.sampled_from([2, 3]))
-def test_no_fill_escapes_as_another_error(document: Any, dtype: np.dtype[Any], version: int) -> None:
+@given(JSONS, st.sampled_from([*PLAIN, RECORD, TEXT, OBJECTS]), st.sampled_from([2, 3]), st.booleans())
+def test_no_fill_escapes_as_another_error(document: Any, dtype: np.dtype[Any], version: int, raw: bool) -> None:
+    more: dict[str, Any] = {"data_type": "bytes", "codecs": VLEN_BYTES} if raw and dtype == OBJECTS else {}
     try:
-        fill_from_json(document, dtype, version)
+        fill = fill_from_json(document, dtype, version, **more)
+        fill_to_json(fill, dtype, version, **more)
+    except DzarrError as error:
+        str(error)
+
+
+@given(JSONS, st.sampled_from(["complex_float16", "complex64", "bool", "numpy"]))
+def test_no_value_of_a_caller_escapes_as_another_error(value: Any, name: str) -> None:
+    dtype = np.dtype("U2") if name == "numpy" else parse_v3(name)
+    try:
+        fill_to_json(to_scalar(value, dtype), dtype, 3)
     except DzarrError as error:
         str(error)
