@@ -14,6 +14,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -55,9 +56,18 @@ class RegularAxis:
         """Return the first position of `cell`."""
         return cell * self.step
 
+    def starts(self, first: int, stop: int) -> Indices:
+        """Return the first positions of the cells from `first` up to `stop`, that one left out."""
+        return np.arange(first, stop, dtype=np.int64) * self.step
+
     def length(self, cell: int) -> int:
         """Return the full length of `cell`, padding included."""
         return self.step
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The different lengths of cells."""
+        return (self.step,)
 
     def resized(self, size: int) -> RegularAxis:
         """Return the same cells over another size."""
@@ -89,16 +99,31 @@ class ExplicitAxis:
 
     def find_all(self, positions: Indices) -> Indices:
         """Return the cell of each position."""
-        found: Indices = np.searchsorted(np.asarray(self.edges), positions, side="right") - 1
+        found: Indices = np.searchsorted(self._edges, positions, side="right") - 1
         return found
 
     def start(self, cell: int) -> int:
         """Return the first position of `cell`."""
         return self.edges[cell]
 
+    def starts(self, first: int, stop: int) -> Indices:
+        """Return the first positions of the cells from `first` up to `stop`, that one left out."""
+        return self._edges[first:stop]
+
     def length(self, cell: int) -> int:
         """Return the full length of `cell`, padding included."""
         return self.edges[cell + 1] - self.edges[cell]
+
+    @cached_property
+    def lengths(self) -> tuple[int, ...]:
+        """The different lengths of cells that hold elements, ascending; of all cells where none does."""
+        edges = self._edges[: self.count + 1] if self.count else self._edges
+        found: list[int] = np.unique(np.diff(edges)).tolist()
+        return tuple(found)
+
+    @cached_property
+    def _edges(self) -> Indices:
+        return np.array(self.edges, dtype=np.int64)
 
     def resized(self, size: int) -> ExplicitAxis:
         """Return the same cells over another size, which must lie within the last edge."""

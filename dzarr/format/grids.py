@@ -17,7 +17,7 @@ from dzarr.format.members import MAX_EXTENT, extension, extents, is_integer, lis
 from dzarr.format.metadata import JSON
 
 MAX_CELLS = 1 << 20
-"""Explicit cells of one axis: run lengths make it cheap for a document to ask for any number."""
+"""Explicit cells of all axes together: run lengths make it cheap for a document to ask for any number."""
 
 _GRID = "chunk_grid.configuration"
 _LENGTHS = f"{_GRID}.chunk_shapes"
@@ -35,8 +35,11 @@ def parse_grid(value: JSON, shape: tuple[int, ...]) -> Grid:
     configuration = found.configuration
     if found.name == "regular":
         only(configuration, ("chunk_shape",), _GRID)
-        steps = extents(required(configuration, "chunk_shape", _GRID), f"{_GRID}.chunk_shape", 1, len(shape))
-        return tuple(map(RegularAxis, shape, steps))
+        where = f"{_GRID}.chunk_shape"
+        steps = extents(required(configuration, "chunk_shape", _GRID), where, 0, len(shape))
+        # zarr-python 3.0 and 3.1 took the shape of an empty array for its chunks; there is no chunk to disagree on.
+        steps = tuple(1 if step == size == 0 else step for step, size in zip(steps, shape, strict=True))
+        return tuple(map(RegularAxis, shape, extents(steps, where, 1)))
     if found.name != "rectilinear":
         raise UnsupportedError(f"chunk grid {found.name!r} is not supported", expected="regular or rectilinear")
     only(configuration, ("kind", "chunk_shapes"), _GRID)
@@ -46,16 +49,23 @@ def parse_grid(value: JSON, shape: tuple[int, ...]) -> Grid:
     lengths = listed(required(configuration, "chunk_shapes", _GRID), _LENGTHS)
     if len(lengths) != len(shape):
         raise wrong(_LENGTHS, list(lengths), f"{len(shape)} items, as many as shape has")
-    return tuple(map(_axis, shape, lengths))
+    axes: list[Axis] = []
+    left = MAX_CELLS
+    for size, each in zip(shape, lengths, strict=True):
+        axes.append(_axis(size, each, left))
+        left -= len(getattr(axes[-1], "edges", ()))
+    return tuple(axes)
 
 
-def _axis(size: int, lengths: JSON) -> Axis:
+def _axis(size: int, lengths: JSON, most: int) -> Axis:
     if is_integer(lengths, 1):
         return RegularAxis(size, lengths)
     runs = [_run(item) for item in listed(lengths, _LENGTHS)]
     cells = sum(count for _, count in runs)
-    if cells > MAX_CELLS:
-        raise UnsupportedError("an axis has too many explicit chunks", found=cells, expected=f"at most {MAX_CELLS}")
+    if cells > most:
+        raise UnsupportedError(
+            "a grid has too many explicit chunks", found=f"{cells} on an axis", expected=f"at most {MAX_CELLS} on all"
+        )
     end = sum(length * count for length, count in runs)
     if not size <= end <= MAX_EXTENT:
         raise wrong(_LENGTHS, f"a sum of {end}", f"at least the axis's {size}, and below 2**63")

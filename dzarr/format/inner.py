@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import product
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -81,7 +81,7 @@ class InnerSharding(ArrayBytes):
         return self._obj
 
 
-def _boxes(obj: ObjectLayout) -> Iterator[tuple[slice, ...]]:
-    """Yield the place of each chunk in flat order."""
+def _boxes(obj: ObjectLayout) -> Iterator[tuple[Any, ...]]:
+    """Yield the index of each chunk in flat order; it gives a view also where there are no axes."""
     for cell in product(*map(range, obj.counts)):
-        yield tuple(slice(k * n, (k + 1) * n) for k, n in zip(cell, obj.chunk, strict=True))
+        yield *(slice(k * n, (k + 1) * n) for k, n in zip(cell, obj.chunk, strict=True)), ...

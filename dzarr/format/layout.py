@@ -23,14 +23,19 @@ from dzarr.errors import DzarrError, GridError, MetadataError
 from dzarr.format.canonical import canonical, digest, from_canonical
 from dzarr.format.codecs.codec import BytesBytes, ChunkSpec
 from dzarr.format.codecs.pipeline import Pipeline
-from dzarr.format.codecs.registry import CodecContext, bytes_codec, extension, register
-from dzarr.format.dtypes import default_fill, name_v3
+from dzarr.format.codecs.registry import CodecContext, bytes_codecs, register
+from dzarr.format.dtypes import default_fill, name_v3, unset, zero_d
 from dzarr.format.grid import Grid, Indices, RegularAxis, regular
 from dzarr.format.inner import InnerSharding
 from dzarr.format.keys import KeyEncoding
+from dzarr.format.levels import SHARDING, ShardSpec, flatten
 from dzarr.format.metadata import ArrayMetadata, Extension
 from dzarr.format.order import inverse_of, stored_order, unpermute
 from dzarr.format.shard import Level
+from dzarr.format.v2 import codec_ids
+
+MOST_SHAPES = 512
+"""Objects of a rectilinear grid may all differ: so many of their layouts are kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +98,7 @@ class Layout:
     document: bytes = field(repr=False)
     digest: str
     outer: tuple[BytesBytes, ...] = field(repr=False)
-    _levels: tuple[_ShardSpec, ...] = field(repr=False)
+    _levels: tuple[ShardSpec, ...] = field(repr=False)
     _chain: tuple[Extension, ...] = field(repr=False)
     axes: tuple[int, ...] | None
 
@@ -113,7 +118,7 @@ class Layout:
     def fill(self) -> np.ndarray[Any, Any]:
         """The fill value as a 0-d array; zero where a v2 document says null."""
         fill = self.metadata.fill_value
-        return np.zeros((), self.dtype) if fill is None else np.asarray(fill, self.dtype).reshape(())
+        return unset(self.dtype, codec_ids(self.metadata.codecs)) if fill is None else zero_d(fill, self.dtype)
 
     @property
     def is_sharded(self) -> bool:
@@ -139,10 +144,16 @@ class Layout:
 
     def object(self, coords: tuple[int, ...]) -> ObjectLayout:
         """Return how the object at `coords` is laid out."""
-        shape = tuple(axis.length(cell) for axis, cell in zip(self.grid, coords, strict=True))
+        return self.of_shape(tuple([axis.length(cell) for axis, cell in zip(self.grid, coords, strict=True)]))
+
+    def of_shape(self, shape: tuple[int, ...]) -> ObjectLayout:
+        """Return how objects of `shape` are laid out."""
         found = self._objects.get(shape)
         if found is None:
-            found = self._objects[shape] = _bind_object(self, shape)
+            found = _bind_object(self, shape)
+            if len(self._objects) >= MOST_SHAPES:
+                self._objects.clear()
+            self._objects[shape] = found
         return found
 
     @cached_property
@@ -151,14 +162,6 @@ class Layout:
         if self._levels:
             return unpermute(self._levels[-1].chunk, self.axes)
         return self.uniform.shape if self.uniform is not None else None
-
-
-@dataclass(frozen=True)
-class _ShardSpec:
-    chunk: tuple[int, ...]
-    """In stored axes."""
-    index_codecs: tuple[Extension, ...]
-    at_end: bool
 
 
 def bind(metadata: ArrayMetadata, context: CodecContext) -> Layout:
@@ -170,25 +173,25 @@ def bind(metadata: ArrayMetadata, context: CodecContext) -> Layout:
 def layout_from_document(document: bytes, context: CodecContext) -> Layout:
     """Return the layout that the canonical document stands for; a process makes it once."""
     metadata = from_canonical(document)
-    axes, rest = _leading_transposes(metadata.codecs, len(metadata.shape))
-    levels: list[_ShardSpec] = []
-    outer: tuple[BytesBytes, ...] = ()
-    if rest and rest[0].name == SHARDING:
-        outer = tuple(bytes_codec(codec, context) for codec in rest[1:])
-        while rest and rest[0].name == SHARDING and (not levels or len(rest) == 1):
-            level, rest = _shard_spec(rest[0], len(metadata.shape))
-            levels.append(level)
-        chain = rest
-    else:
-        # Unsharded: the pipeline itself knows what a transpose does to its chunk.
-        axes, chain = None, metadata.codecs
-    layout = Layout(metadata, context, document, digest(document), outer, tuple(levels), chain, axes)
-    if all(metadata.shape) or layout.uniform is None:
-        layout.object((0,) * layout.ndim)
+    flat = flatten(metadata.codecs, len(metadata.shape))
+    # Without levels, the pipeline itself knows what a transpose does to its chunk.
+    outer = bytes_codecs(flat.after, context)
+    layout = Layout(metadata, context, document, digest(document), outer, flat.levels, flat.chain, flat.axes)
+    _check_objects(layout)
     return layout
 
 
-SHARDING = "sharding_indexed"
+def _check_objects(layout: Layout) -> None:
+    """Bind the largest object, and look whether chunks divide every other: what can't be is told at the door."""
+    lengths = [axis.lengths for axis in layout.grid]
+    if not all(lengths):
+        return  # an axis without cells
+    layout.of_shape(tuple(map(max, lengths)))
+    for spec in layout._levels[:1]:
+        chunk = unpermute(spec.chunk, layout.axes)
+        uneven = [n for axis, c in zip(lengths, chunk, strict=True) for n in axis if n % c]
+        if uneven:
+            raise _uneven(chunk, f"divisors of {uneven[0]} too")
 
 
 def _bind_shard(configuration: Mapping[str, Any], spec: ChunkSpec, context: CodecContext) -> ObjectLayout:
@@ -213,62 +216,13 @@ def _inner_sharding(configuration: Mapping[str, Any], context: CodecContext) -> 
 register(SHARDING, _inner_sharding)
 
 
-def _leading_transposes(
-    codecs: tuple[Extension, ...], ndim: int
-) -> tuple[tuple[int, ...] | None, tuple[Extension, ...]]:
-    axes: tuple[int, ...] | None = None
-    for k, codec in enumerate(codecs):
-        if codec.name != "transpose":
-            return axes, codecs[k:]
-        order = _order(codec, ndim)
-        axes = order if axes is None else tuple(axes[j] for j in order)
-    return axes, ()
-
-
-def _order(codec: Extension, ndim: int) -> tuple[int, ...]:
-    order = codec.configuration.get("order")
-    if order in ("C", "F"):
-        return tuple(range(ndim)) if order == "C" else tuple(reversed(range(ndim)))
-    if not isinstance(order, (list, tuple)) or sorted(map(str, order)) != sorted(map(str, range(ndim))):
-        raise MetadataError("transpose order is no permutation", found=order, expected=f"of 0 to {ndim - 1}")
-    return tuple(map(int, order))
-
-
-def _shard_spec(codec: Extension, ndim: int) -> tuple[_ShardSpec, tuple[Extension, ...]]:
-    config = codec.configuration
-    unknown = set(config) - {"chunk_shape", "codecs", "index_codecs", "index_location"}
-    if unknown:
-        raise MetadataError("sharding_indexed has unknown members", found=sorted(unknown))
-    chunk = config.get("chunk_shape")
-    if not isinstance(chunk, (list, tuple)) or len(chunk) != ndim or not all(_is_count(n) for n in chunk):
-        raise MetadataError(
-            "sharding_indexed: chunk_shape is wrong", found=chunk, expected=f"a list of {ndim} positive integers"
-        )
-    for name in ("codecs", "index_codecs"):
-        if not isinstance(config.get(name), (list, tuple)) or not config[name]:
-            raise MetadataError(
-                f"sharding_indexed: {name} is wrong", found=config.get(name), expected="a list of codecs"
-            )
-    location = config.get("index_location", "end")
-    if location not in ("start", "end"):
-        raise MetadataError("sharding_indexed: index_location is wrong", found=location, expected="'start' or 'end'")
-    spec = _ShardSpec(tuple(chunk), tuple(map(extension, config["index_codecs"])), location == "end")
-    return spec, tuple(map(extension, config["codecs"]))
-
-
-def _is_count(n: Any) -> bool:
-    return isinstance(n, int) and not isinstance(n, bool) and 0 < n < 1 << 63
-
-
 def _bind_object(layout: Layout, shape: tuple[int, ...]) -> ObjectLayout:
     axes, context = layout.axes, layout.context
     stored = shape if axes is None else tuple(shape[k] for k in axes)
     levels, counts = [], []
     for spec in layout._levels:
         if any(n % c for n, c in zip(stored, spec.chunk, strict=True)):
-            raise GridError(
-                "the inner chunks must divide the shard evenly", found=spec.chunk, expected=f"divisors of {stored}"
-            )
+            raise _uneven(spec.chunk, f"divisors of {stored}")
         parts = tuple(n // c for n, c in zip(stored, spec.chunk, strict=True))
         levels.append(Level(parts, _bind_index(spec, parts, context), spec.at_end))
         counts.append(parts)
@@ -301,7 +255,11 @@ def _bind_object(layout: Layout, shape: tuple[int, ...]) -> ObjectLayout:
     )
 
 
-def _bind_index(spec: _ShardSpec, counts: tuple[int, ...], context: CodecContext) -> Pipeline:
+def _uneven(chunk: tuple[int, ...], expected: str) -> GridError:
+    return GridError("the inner chunks must divide the shard evenly", found=chunk, expected=expected)
+
+
+def _bind_index(spec: ShardSpec, counts: tuple[int, ...], context: CodecContext) -> Pipeline:
     limit = context.max_decoded_bytes
     if prod(counts) * 16 > limit:
         raise GridError(

@@ -25,9 +25,9 @@ def stored_order(counts: Sequence[tuple[int, ...]], axes: tuple[int, ...] | None
     flat = np.arange(prod(total), dtype=np.int64).reshape(unpermute(total, axes))
     if axes is not None:
         flat = flat.transpose(axes)
-    split = flat.reshape([c[d] for d in range(ndim) for c in counts])
-    depth = len(counts)
-    nested = split.transpose([d * depth + level for level in range(depth) for d in range(ndim)])
+    # Axes of one part are left out: numpy has 64 of them, and a document may nest as it likes.
+    split = [(level, d, c[d]) for d in range(ndim) for level, c in enumerate(counts) if c[d] > 1]
+    nested = flat.reshape([n for *_, n in split]).transpose(sorted(range(len(split)), key=lambda k: split[k][:2]))
     return np.ascontiguousarray(nested).reshape(-1)
 
 

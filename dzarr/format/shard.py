@@ -64,9 +64,12 @@ class Level:
         deduplicates is legal). Anything else raises CorruptObjectError.
         """
         try:
-            table = np.asarray(self.index.decode(data), dtype=np.uint64).reshape(-1, 2)
+            table = np.asarray(self.index.decode(data), dtype=np.uint64)
         except CodecError as error:
             raise CorruptObjectError(f"shard index can't be decoded: {error.message}") from error
+        if self.index.axes is not None:
+            table = table.transpose(np.argsort(self.index.axes))
+        table = table.reshape(-1, 2)
         start, length = shard
         offsets, sizes = table[:, 0], table[:, 1]
         missing = (offsets == MISSING) & (sizes == MISSING)
@@ -86,7 +89,8 @@ class Level:
 
     def encode(self, table: NDArray[np.uint64]) -> Any:
         """Return the bytes of a (parts, 2) table whose offsets are relative to the shard."""
-        return self.index.encode(table.reshape(*self.counts, 2))
+        spread = table.reshape(*self.counts, 2)
+        return self.index.encode(spread if self.index.axes is None else spread.transpose(self.index.axes))
 
 
 ReadSpans: TypeAlias = Callable[[Sequence[Span]], Sequence[Any]]

@@ -12,35 +12,60 @@ units; then no object has elements in two blocks.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from math import prod
 
-from dzarr.format.grid import Axis, RegularAxis
-from dzarr.format.pieces import cut
+import numpy as np
+
+from dzarr.errors import GridError
+from dzarr.format.grid import Axis, Indices
+
+MOST_UNITS = 1 << 24
+"""Runs of one axis; each costs some bytes before any of them is a task."""
 
 
 def units(index: range, axis: Axis, inner: int | None = None) -> tuple[int, ...]:
     """Return the lengths of the runs of `index` that lie in one cell of `axis`, in the view's order.
 
-    `inner` cuts each cell further, every `inner` elements from its start.
+    `inner` cuts each cell further, every `inner` elements from its start. Raises GridError for more runs than a graph
+    could ever have tasks.
 
     Examples
     --------
+    >>> from dzarr.format.grid import RegularAxis
     >>> units(range(2, 10), RegularAxis(12, 4))
     (2, 4, 2)
     >>> units(range(9, 1, -1), RegularAxis(12, 4)), units(range(2, 10), RegularAxis(12, 4), inner=2)
     ((2, 4, 2), (2, 2, 2, 2))
     """
+    if not index:
+        return ()
     rising = index if index.step > 0 else index[::-1]
-    lengths: list[int] = []
-    for piece in cut(rising, axis):
-        if inner is None:
-            lengths.append(len(piece.inside))
-        else:
-            cell = RegularAxis(axis.length(piece.cell), inner)
-            lengths += [len(part.inside) for part in cut(piece.inside, cell)]
-    return tuple(lengths if index.step > 0 else reversed(lengths))
+    borders = _borders(axis, rising[0], rising[-1], inner)
+    before = -(-(borders - rising.start) // rising.step)  # elements of the view before each border
+    lengths = np.diff(before, prepend=0, append=len(rising))
+    found: list[int] = lengths[lengths > 0].tolist()
+    return tuple(found if index.step > 0 else reversed(found))
+
+
+def _borders(axis: Axis, first: int, last: int, inner: int | None) -> Indices:
+    """Return where cells (and their parts) begin that begin after `first` and not after `last`."""
+    begin, stop = axis.find(first), axis.find(last) + 1
+    most = stop - begin if inner is None else stop - begin + (last - first) // inner
+    if most > MOST_UNITS:
+        raise GridError(
+            "an axis has too many objects for one Dask array",
+            found=most,
+            expected=f"at most {MOST_UNITS}",
+            fix="slice it, or read it without Dask",
+        )
+    starts = axis.starts(begin, stop)
+    if inner is not None:
+        parts = -(-np.diff(starts, append=starts[-1] + axis.length(stop - 1)) // inner)
+        within = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
+        starts = np.repeat(starts, parts) + within * inner
+    return starts[(starts > first) & (starts <= last)]
 
 
 def snap(blocks: Sequence[int], lengths: Sequence[int]) -> tuple[int, ...]:
@@ -87,25 +112,31 @@ def group(lengths: Sequence[Sequence[int]], itemsize: int, target: int) -> tuple
     ((80,), (10,))
     """
     longest = [max(axis, default=1) or 1 for axis in lengths]
-    many = [1] * len(lengths)
+    extent = [sum(axis) or 1 for axis in lengths]
+    most = list(longest)
     growing = {k for k, axis in enumerate(lengths) if len(axis) > 1}
     while growing:
-        k = min(growing, key=lambda k: longest[k] * many[k])
-        grown = [n * (2 if j == k else 1) for j, n in enumerate(many)]
-        if itemsize * prod(map(_times, longest, grown, lengths)) > target:
+        k = min(growing, key=lambda k: most[k])
+        grown = [min(2 * n, e) if j == k else n for j, (n, e) in enumerate(zip(most, extent, strict=True))]
+        if itemsize * prod(grown) > target:
             growing.discard(k)
             continue
-        many = grown
-        if many[k] >= len(lengths[k]):
+        most = grown
+        if most[k] >= extent[k]:
             growing.discard(k)
-    return tuple(
-        tuple(sum(axis[i : i + n]) for i in range(0, len(axis), n)) or (0,)
-        for axis, n in zip(lengths, many, strict=True)
-    )
+    return tuple(tuple(_joined(axis, n)) or (0,) for axis, n in zip(lengths, most, strict=True))
 
 
-def _times(longest: int, many: int, axis: Sequence[int]) -> int:
-    return longest * min(many, len(axis))
+def _joined(lengths: Sequence[int], most: int) -> Iterator[int]:
+    """Join neighbours as long as they are no longer than `most` together."""
+    joined = 0
+    for length in lengths:
+        if joined and joined + length > most:
+            yield joined
+            joined = 0
+        joined += length
+    if joined:
+        yield joined
 
 
 def split(shape: Sequence[int], chunk: Sequence[int], itemsize: int, target: int) -> tuple[int | None, ...]:

@@ -8,7 +8,7 @@ thread that it runs in.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
 from math import prod
 from typing import Any
@@ -23,10 +23,11 @@ from dask.highlevelgraph import HighLevelGraph
 from dask.layers import ArrayBlockwiseDep
 from dask.utils import parse_bytes
 
-from dzarr.errors import GridError, RegionError, UnsupportedError
-from dzarr.format.grid import RegularAxis
+from dzarr.errors import DzarrError, GridError, RegionError, UnsupportedError
+from dzarr.format.layout import Layout
 from dzarr.format.selection import Selection
-from dzarr.graph.align import group, split, units
+from dzarr.graph.align import group, snap, split, units
+from dzarr.graph.carry import carry
 from dzarr.io.read import read_region
 from dzarr.io.source import Source
 
@@ -64,19 +65,25 @@ def read_block(source: Source, selection: Selection) -> np.ndarray[Any, Any]:
 def to_dask(source: Source, selection: Selection, open_id: str, chunks: Any = None, overlap: Any = None) -> da.Array:
     """Return `selection` as a lazy ``dask.array.Array``.
 
-    `chunks` takes all that dask does; None makes blocks of whole objects near ``array.chunk-size``.
-    `overlap` (an int, a tuple, or a dict by axis) lets every block read that many more elements on each
-    side, clipped at the array's ends: the blocks of ``dask.array.overlap.overlap(boundary="none")``
-    without its copying.
+    `chunks` takes all that dask does; None makes blocks of whole objects near ``array.chunk-size``. Dicts name axes
+    by number or by dimension name. `overlap` (an int, a tuple, or a dict) lets every block read that many more
+    elements on each side, clipped at the array's ends: the blocks of
+    ``dask.array.overlap.overlap(boundary="none")`` without its copying.
     """
     refuse_query_planning()
+    names = dimension_names(source, selection)
     blocks = default_blocks(source, selection) if chunks is None else chosen_blocks(source, selection, chunks)
-    reads = BlockSelections(selection, blocks, _depth(overlap, len(blocks)))
+    reads = BlockSelections(selection, blocks, _depth(overlap, names))
     place = source.store.token, source.path, source.layout.digest
     name = "dzarr-read-" + tokenize(place, reads, open_id, source.options)
     ix = tuple(range(len(blocks)))
-    layer = blockwise(read_block, name, ix, source, None, reads, ix, numblocks={}, _data_producer=True)
-    graph = HighLevelGraph.from_collections(name, layer)
+    carried = carry(source)
+    layer = blockwise(
+        read_block, name, ix, carried.argument, carried.indices, reads, ix,
+        numblocks=carried.numblocks, _data_producer=True,
+    )  # fmt: skip
+    layers: dict[str, Any] = {name: layer, **carried.layers}
+    graph = HighLevelGraph(layers, {each: set(carried.layers) if each == name else set() for each in layers})
     meta = np.empty((0,) * len(ix), source.layout.dtype)
     return da.Array(graph, name, reads.chunks, meta=meta)
 
@@ -102,10 +109,15 @@ def default_blocks(source: Source, selection: Selection) -> Blocks:
     layout = source.layout
     itemsize = max(1, layout.dtype.itemsize)
     inner: tuple[int | None, ...] = (None,) * layout.ndim
-    uniform = layout.uniform
-    if uniform is not None and uniform.nbytes > target and uniform.count > 1:
-        inner = split(uniform.shape, uniform.chunk, itemsize, target)
+    largest, chunk = largest_object(layout), layout.chunk_shape
+    if chunk is not None and chunk != largest and itemsize * prod(largest) > target:
+        inner = split(largest, chunk, itemsize, target)
     return group(view_units(source, selection, inner), itemsize, target)
+
+
+def largest_object(layout: Layout) -> tuple[int, ...]:
+    """Return the shape of the largest object, padding included."""
+    return tuple(max(axis.lengths, default=1) for axis in layout.grid)
 
 
 def view_units(source: Source, selection: Selection, inner: Sequence[int | None] = ()) -> list[tuple[int, ...]]:
@@ -124,11 +136,11 @@ def view_units(source: Source, selection: Selection, inner: Sequence[int | None]
 
 
 def chosen_blocks(source: Source, selection: Selection, chunks: Any) -> Blocks:
-    """Return the blocks that the caller asks for, "auto" axes sized by whole objects. Raises GridError."""
-    objects = tuple(
-        axis.step if isinstance(axis, RegularAxis) else max((axis.length(k) for k in range(axis.count)), default=1)
-        for axis in source.layout.grid
-    )
+    """Return the blocks that the caller asks for, "auto" axes cut where objects end. Raises GridError."""
+    if isinstance(chunks, Mapping):
+        by_axis = _by_axis("chunks", chunks, dimension_names(source, selection), GridError)
+        chunks = tuple(by_axis.get(k, -1) for k in range(len(selection.dims)))
+    objects = largest_object(source.layout)
     previous = tuple(objects[dim.ref] if dim.kind == "axis" else selection.length(dim) for dim in selection.dims)
     try:
         blocks: Blocks = normalize_chunks(chunks, selection.shape, dtype=source.layout.dtype, previous_chunks=previous)
@@ -136,14 +148,49 @@ def chosen_blocks(source: Source, selection: Selection, chunks: Any) -> Blocks:
         raise GridError(f"chunks don't fit: {error}", found=chunks, expected=f"blocks of {selection.shape}") from error
     if any(n < 0 for axis in blocks for n in axis) or tuple(map(sum, blocks)) != selection.shape:
         raise GridError("chunks don't fit", found=chunks, expected=f"blocks of {selection.shape}")
-    return blocks
+    given = list(chunks) if isinstance(chunks, (tuple, list)) else [chunks] * len(blocks)
+    sized = [isinstance(each, str) for each in given]  # "auto" or "64MiB": how long is ours to say
+    if not any(sized):
+        return blocks
+    lengths = view_units(source, selection)
+    return tuple(snap(axis, unit) if own else axis for axis, unit, own in zip(blocks, lengths, sized, strict=True))
 
 
-def _depth(overlap: Any, ndim: int) -> tuple[int, ...]:
+def dimension_names(source: Source, selection: Selection) -> tuple[str | None, ...]:
+    """Return the name of each dimension of a view, None where it has none."""
+    names = source.layout.metadata.dimension_names or (None,) * source.layout.ndim
+    return tuple(names[dim.ref] if dim.kind == "axis" else None for dim in selection.dims)
+
+
+def _by_axis(
+    what: str, given: Mapping[Any, Any], names: Sequence[str | None], error: type[DzarrError]
+) -> dict[int, Any]:
+    """Return `given` by the number of each axis; it may name axes, or count them from the end."""
+    ndim = len(names)
+    found: dict[int, Any] = {}
+    for key, value in given.items():
+        if isinstance(key, str) and names.count(key) == 1:
+            axis = names.index(key)
+        elif isinstance(key, (int, np.integer)) and not isinstance(key, bool) and -ndim <= key < ndim:
+            axis = int(key) % ndim
+        else:
+            known = [name for name in names if name is not None]
+            raise error(
+                f"{what}: no such axis", found=key, expected=f"{-ndim} to {ndim - 1}" + f" or {known}" * bool(known)
+            )
+        if axis in found:
+            raise error(f"{what}: an axis is named twice", found=key)
+        found[axis] = value
+    return found
+
+
+def _depth(overlap: Any, names: Sequence[str | None]) -> tuple[int, ...]:
+    ndim = len(names)
     if overlap is None:
         return (0,) * ndim
-    if isinstance(overlap, dict):
-        overlap = tuple(overlap.get(k, overlap.get(k - ndim, 0)) for k in range(ndim))
+    if isinstance(overlap, Mapping):
+        by_axis = _by_axis("overlap", overlap, names, RegionError)
+        overlap = tuple(by_axis.get(k, 0) for k in range(ndim))
     elif isinstance(overlap, (int, np.integer)) and not isinstance(overlap, bool):
         overlap = (int(overlap),) * ndim
     if not isinstance(overlap, (tuple, list)) or len(overlap) != ndim or not all(_is_depth(n) for n in overlap):

@@ -29,7 +29,10 @@ from dask.utils import parse_bytes
 
 from dzarr.errors import DTypeError, GridError, RegionError, UnsupportedError
 from dzarr.format.selection import Selection
+from dzarr.format.times import cast_times
+from dzarr.format.variable import MAY_BE_TEXT, can_cast, text
 from dzarr.graph.align import is_aligned, snap
+from dzarr.graph.carry import carry
 from dzarr.graph.read import Blocks, BlockSelections, refuse_query_planning, task_count, view_units
 from dzarr.io.source import Source
 from dzarr.io.write import write_region
@@ -141,13 +144,17 @@ def fit_block(block: Any, source: Source, selection: Selection, casting: str) ->
             found=values.shape,
             expected=selection.shape,
         )
+    if isinstance(values, np.ma.MaskedArray) and wanted.hasobject:
+        values = np.ma.filled(values.astype(object), source.layout.fill.item())
     if values.dtype != wanted:
-        if not np.can_cast(values.dtype, wanted, casting):  # type: ignore[arg-type]
+        if not can_cast(values.dtype, wanted, casting):
             raise DTypeError(
                 "a block has a dtype that its graph didn't say", key=source.path or "/", found=values.dtype,
                 expected=wanted, fix="give map_blocks and the like the true dtype, or cast with astype",
             )  # fmt: skip
-        values = values.astype(wanted)
+        is_text = wanted.kind == "T" and values.dtype.kind in MAY_BE_TEXT
+        is_time = wanted.kind in "mM" and values.dtype.kind == wanted.kind and casting != "unsafe"
+        values = text(values) if is_text else cast_times(values, wanted) if is_time else values.astype(wanted)
     if isinstance(values, np.ma.MaskedArray):
         values = values.filled(source.layout.fill[()])  # type: ignore[arg-type]
     return np.asarray(values)
@@ -203,12 +210,15 @@ def _add_layers(
     dependencies[begin] = set()
     ix = tuple(range(array.ndim))
     targets = BlockSelections(write.selection, array.chunks)
+    carried = carry(write.source)
+    layers.update(carried.layers)
+    dependencies.update({name: set() for name in carried.layers})
     layers[write_name] = blockwise(
-        write_block, write_name, ix, array.name, ix, write.source, None, targets, ix, write.lock, None,
+        write_block, write_name, ix, array.name, ix, carried.argument, carried.indices, targets, ix, write.lock, None,
         write.casting, None, begin, (),
-        numblocks={array.name: array.numblocks, begin: ()},
+        numblocks={array.name: array.numblocks, begin: (), **carried.numblocks},
     )  # fmt: skip
-    dependencies[write_name] = {array.name, begin}
+    dependencies[write_name] = {array.name, begin, *carried.layers}
     tree, roots = _tree(f"dzarr-receipts-{suffix}", _block_keys(write_name, array.numblocks))
     finish = Task(total, _finish, write.finish, List(*map(TaskRef, roots)), TaskRef((begin,)))
     layers[total] = MaterializedLayer({**tree, total: finish})

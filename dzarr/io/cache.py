@@ -148,9 +148,7 @@ _caches: WeakSet[LoadOnce[Any, Any]] = WeakSet()
 
 
 def _weigh_index(value: Any) -> int:
-    # Entries are numpy arrays, or tuples that hold some; a dict slot and the key weigh about 200 bytes.
-    if isinstance(value, tuple):
-        return 200 + sum(getattr(part, "nbytes", None) or sys.getsizeof(part) for part in value)
+    # Entries are located indexes, which say what they weigh; a dict slot and the key weigh about 200 bytes.
     return 200 + (getattr(value, "nbytes", None) or sys.getsizeof(value))
 
 

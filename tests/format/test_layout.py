@@ -178,7 +178,7 @@ def test_rectilinear_objects() -> None:
          MetadataError, "fixed size"),
         ([sharding((4, 4), [LITTLE], index_codecs=[{"name": "crc32c"}])], MetadataError, "index_codecs"),
         ([sharding((4, 4), [LITTLE], index_location="middle")], MetadataError, "index_location"),
-        ([sharding((4, 4), [LITTLE], colour="red")], MetadataError, "unknown"),
+        ([sharding((4, 4), [LITTLE], colour="red")], MetadataError, "colour"),
         ([sharding((4, 4), [LITTLE]), LITTLE], DzarrError, "."),
         ([transpose((0, 2)), sharding((4, 4), [LITTLE])], MetadataError, "transpose"),
         ([transpose((0, 0)), LITTLE], DzarrError, "."),
