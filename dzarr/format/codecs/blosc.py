@@ -17,19 +17,9 @@ import struct
 import numcodecs.blosc
 
 from dzarr.errors import CodecError, UnsupportedError
-from dzarr.format.codecs.codec import (
-    Array,
-    Buffer,
-    BytesBytes,
-    CodecContext,
-    Configuration,
-    Data,
-    broken,
-    length,
-    unencodable,
-    wrong_length,
-)
+from dzarr.format.codecs.codec import Buffer, CodecContext, Configuration, Data, broken, wrong_length
 from dzarr.format.codecs.configuration import REQUIRED, Settings
+from dzarr.format.codecs.sized import Sized
 
 # Threads are the engine's matter. With False numcodecs calls the *_ctx functions of c-blosc, which share
 # no state, with the GIL released; otherwise the main thread would go through one global pool and lock.
@@ -39,25 +29,24 @@ CNAMES = ("lz4", "lz4hc", "blosclz", "zstd", "snappy", "zlib")
 BUILT = frozenset(numcodecs.blosc.list_compressors())
 SHUFFLES = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
 AUTO = -1
-MAX_BYTES = int(numcodecs.blosc.MAX_BUFFERSIZE)
 MAX_INT = 2**31 - 1
 
 _header = struct.Struct("<BBBBIII").unpack_from
 _compress = numcodecs.blosc.compress
-_decompress = numcodecs.blosc.decompress
 
 _MEMCPYED, _ONE_SPLIT = 0x02, 0x10
 _MAX_SPLITS, _MIN_SPLIT = 16, 128
 
 
-class Blosc(BytesBytes):
+class Blosc(Sized):
     """Blosc 1 with a compressor (`cname`), level, shuffle (0 none, 1 bytes, 2 bits, -1 by element size).
 
     `typesize` is the stride of the shuffle in bytes; None takes the element size of what is encoded.
     """
 
     name = "blosc"
-    careful = True
+    most = int(numcodecs.blosc.MAX_BUFFERSIZE)
+    decompress = staticmethod(numcodecs.blosc.decompress)
 
     def __init__(self, cname: str, clevel: int, shuffle: int, typesize: int | None, blocksize: int) -> None:
         self.cname = cname
@@ -73,64 +62,35 @@ class Blosc(BytesBytes):
             raise UnsupportedError(
                 f"this build of blosc has no compressor {self.cname}", expected=f"one of {sorted(BUILT)}"
             )
-        nbytes = length(data)
-        if nbytes > MAX_BYTES:
-            raise CodecError(
-                "a chunk is too large for blosc",
-                found=f"{nbytes} bytes",
-                expected=f"at most {MAX_BYTES}",
-                fix="choose smaller chunks, or another codec",
-            )
-        try:
-            encoded: bytes = _compress(data, self._cname, self.clevel, self.shuffle, self.blocksize, self.typesize)
-        except (RuntimeError, ValueError) as error:
-            raise unencodable(self.name, error) from error
+        return super().encode(data)
+
+    def compress(self, data: Data) -> Buffer:
+        """Return one blosc chunk."""
+        encoded: bytes = _compress(data, self._cname, self.clevel, self.shuffle, self.blocksize, self.typesize)
         return encoded
 
-    def decode(self, data: Buffer, size: int | None, limit: int) -> Buffer:
-        """Return the decoded bytes."""
-        nbytes = _check(data, size)
-        if nbytes > limit:
-            raise wrong_length(nbytes, size, self.name, limit)
-        if nbytes == 0:
-            return b""
+    def decoded_length(self, data: Buffer, size: int | None) -> int:
+        """Return the length that the header names, once it agrees with `size` and with `data`."""
         try:
-            decoded: bytes = _decompress(data)
-        except (RuntimeError, ValueError) as error:
-            raise broken(self.name, error) from error
-        return decoded
-
-    def decode_into(self, data: Buffer, out: Array) -> None:
-        """Decode into the memory of `out`."""
-        if _check(data, out.nbytes):
-            try:
-                _decompress(data, out)
-            except (RuntimeError, ValueError, BufferError) as error:
-                raise broken(self.name, error) from error
-
-
-def _check(data: Buffer, size: int | None) -> int:
-    """Return the decoded length that the header names, once it agrees with `size` and with `data`."""
-    try:
-        _, _, flags, typesize, nbytes, blocksize, cbytes = _header(data)
-    except struct.error:
-        raise broken("blosc", f"{len(data)} bytes are less than a header") from None
-    if size is not None and nbytes != size:
-        raise wrong_length(nbytes, size, "blosc")
-    if cbytes != len(data):
-        raise CodecError(
-            "blosc: the header names another length", found=f"{cbytes} bytes", expected=f"{len(data)} bytes"
-        )
-    # A block that is split by element bytes but isn't a multiple of them would be decoded short, and
-    # c-blosc doesn't tell: no writer makes one.
-    if (
-        not flags & (_MEMCPYED | _ONE_SPLIT)
-        and 0 < typesize <= _MAX_SPLITS
-        and blocksize % typesize
-        and blocksize // typesize >= _MIN_SPLIT
-    ):
-        raise broken("blosc", f"blocks of {blocksize} bytes can't be split by {typesize}")
-    return int(nbytes)
+            _, _, flags, typesize, nbytes, blocksize, cbytes = _header(data)
+        except struct.error:
+            raise broken("blosc", f"{len(data)} bytes are less than a header") from None
+        if size is not None and nbytes != size:
+            raise wrong_length(nbytes, size, "blosc")
+        if cbytes != len(data):
+            raise CodecError(
+                "blosc: the header names another length", found=f"{cbytes} bytes", expected=f"{len(data)} bytes"
+            )
+        # A block that is split by element bytes but isn't a multiple of them would be decoded short, and
+        # c-blosc doesn't tell: no writer makes one.
+        if (
+            not flags & (_MEMCPYED | _ONE_SPLIT)
+            and 0 < typesize <= _MAX_SPLITS
+            and blocksize % typesize
+            and blocksize // typesize >= _MIN_SPLIT
+        ):
+            raise broken("blosc", f"blocks of {blocksize} bytes can't be split by {typesize}")
+        return int(nbytes)
 
 
 def blosc(configuration: Configuration, context: CodecContext) -> Blosc:
@@ -164,8 +124,6 @@ def blosc_v2(configuration: Configuration, context: CodecContext) -> Blosc:
     clevel = settings.integer("clevel", 0, 9, 5)
     shuffle = settings.integer("shuffle", AUTO, 2, 1)
     blocksize = settings.integer("blocksize", 0, MAX_INT, 0)
-    typesize = settings.take("typesize", None)
-    if typesize is not None and (type(typesize) is not int or not 0 < typesize <= MAX_INT):
-        raise settings.wrong("typesize", typesize, "a positive integer or null")
+    typesize = settings.maybe("typesize", 1, MAX_INT)
     settings.done()
     return Blosc(cname, clevel, shuffle, typesize, blocksize)

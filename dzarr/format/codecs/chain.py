@@ -42,11 +42,16 @@ def link(codecs: Sequence[Codec], spec: ChunkSpec) -> Chain:
     Raises MetadataError where codecs can't follow each other or don't fit the chunk, UnsupportedError for
     what a codec declines.
     """
+    whole = spec
     axes, spec, rest = _fold(codecs, spec)
-    stored = spec
     before, to_bytes, after = _split(rest)
+    if to_bytes.keeps_axes and len(before) == 1 and isinstance(before[0], ByteOrder):
+        axes, spec = None, whole
+    stored = spec
     arrays: list[tuple[ArrayArray, ChunkSpec]] = []
     for codec in before:
+        if isinstance(codec, ByteOrder) and spec.dtype.hasobject:
+            continue  # elements of variable length have no byte order
         codec = codec.bound(spec)
         resolved = codec.resolve(spec)
         if not (isinstance(codec, ByteOrder) and resolved.dtype == spec.dtype):
@@ -86,6 +91,9 @@ def _split(codecs: Sequence[Codec]) -> tuple[list[ArrayArray], ArrayBytes, list[
             after.append(codec)
             continue
         if to_bytes is not None:
+            if isinstance(codec, ArrayBytes) and codec.on_bytes and (after or not isinstance(to_bytes, BytesCodec)):
+                after.append(codec.on_bytes)
+                continue
             # What v2 calls a filter stands behind the bytes codec; it gets the array in stored order.
             if after or not codec.after_bytes or not isinstance(to_bytes, BytesCodec):
                 raise _misplaced(codecs, f"{codec.name} needs an array")

@@ -105,6 +105,10 @@ class ArrayBytes(ABC):
 
     name: str
     after_bytes = False
+    keeps_axes = False
+    """Whether it stores the array's shape, so that the ``order`` of v2 documents means nothing to it."""
+    on_bytes: BytesBytes | None = None
+    """What stands in for it where it follows bytes, if it may."""
 
     def bound(self, spec: ChunkSpec) -> ArrayBytes:
         """Return this codec with what it leaves to the chunk filled in. Raises MetadataError."""

@@ -53,6 +53,13 @@ class Settings:
             raise self.wrong(key, value, f"an integer from {least} to {most}")
         return value
 
+    def maybe(self, key: str, least: int, most: int) -> int | None:
+        """Return an integer from `least` to `most`; None where the member is absent or null."""
+        value = self.take(key, None)
+        if value is not None and not is_integer(value, least, most):
+            raise self.wrong(key, value, f"an integer from {least} to {most}, or null")
+        return None if value is None else int(value)
+
     def choice(self, key: str, legal: Sequence[str], default: Any = REQUIRED) -> Any:
         """Return one of the `legal` strings."""
         value = self.take(key, default)

@@ -7,13 +7,14 @@ its result is checked, but nothing bounds what it allocates.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from dzarr.errors import CodecError, UnsupportedError
+from dzarr.errors import UnsupportedError
+from dzarr.format.codecs import image
+from dzarr.format.codecs.bitround import bitround
 from dzarr.format.codecs.blosc import blosc_v2
 from dzarr.format.codecs.codec import (
     Buffer,
@@ -28,11 +29,12 @@ from dzarr.format.codecs.codec import (
     unencodable,
     wrong_length,
 )
-from dzarr.format.codecs.configuration import Settings
 from dzarr.format.codecs.filters import FILTERS, Filter, made
 from dzarr.format.codecs.lz4 import lz4
 from dzarr.format.codecs.numeric import DTYPES, numeric
+from dzarr.format.codecs.objects import categorize, json2, msgpack2, pickled
 from dzarr.format.codecs.streams import bz2_v2, gzip_v2, lzma_v2, zlib_v2
+from dzarr.format.codecs.vlen import vlen_numcodec
 from dzarr.format.codecs.zstd import zstd_v2
 
 PREFIX = "numcodecs."
@@ -45,12 +47,19 @@ OWN: dict[str, Callable[[Configuration, CodecContext], Codec]] = {
     "zlib": zlib_v2,
     "bz2": bz2_v2,
     "lzma": lzma_v2,
+    "json2": json2,
+    "msgpack2": msgpack2,
+    "pickle": pickled,
 }
+SHARED = frozenset("adler32 bz2 crc32 fixedscaleoffset fletcher32 pcodec shuffle zfpy zlib".split())
+"""Those that zarrs has too, under names of its own."""
+
 CHECKSUMS = frozenset({"adler32", "crc32", "crc32c", "fletcher32", "jenkins_lookup3"})
 ALWAYS_BEHIND = frozenset({"fletcher32", "jenkins_lookup3"})
 """Those that keep their 4 bytes at the end; the others have a location, "start" or "end"."""
 
-OBJECTS = frozenset({"vlen-utf8", "vlen-bytes", "vlen-array", "json", "json2", "msgpack", "msgpack2"})
+VLEN = frozenset({"vlen-utf8", "vlen-bytes", "vlen-array"})
+RETIRED = frozenset({"json", "msgpack"})
 
 
 class Adapter(BytesBytes):
@@ -132,43 +141,6 @@ class Checksum(Adapter):
         return memoryview(data)[:n] if self._behind else memoryview(data)[4:]
 
 
-class Pickle(BytesBytes):
-    """Pickled arrays, for callers who trust their source: loading one may run any code that it holds."""
-
-    name = "numcodecs.pickle"
-
-    def __init__(self, protocol: int) -> None:
-        self.protocol = protocol
-
-    def encode(self, data: Data) -> Buffer:
-        """Return the pickled array."""
-        return pickle.dumps(data if isinstance(data, np.ndarray) else flat(data), self.protocol)
-
-    def decode(self, data: Buffer, size: int | None, limit: int) -> Buffer:
-        """Return the memory of the array."""
-        try:
-            decoded = np.asarray(pickle.loads(data))  # noqa: S301  allowed by name
-        except Exception as error:
-            raise broken(self.name, error) from error
-        if decoded.dtype.hasobject:
-            raise CodecError("numcodecs.pickle: elements of variable length", found=str(decoded.dtype))
-        if decoded.nbytes != size and (size is not None or decoded.nbytes > limit):
-            raise wrong_length(decoded.nbytes, size, self.name, limit)
-        return _memory(decoded)
-
-
-def _pickle(configuration: Configuration, context: CodecContext) -> Pickle:
-    if not context.allow & {"pickle", Pickle.name}:
-        raise UnsupportedError(
-            "codec numcodecs.pickle is refused: reading it may run any code that the data holds",
-            fix='if you trust the data, pass Options(allow_codecs=frozenset({"pickle"}))',
-        )
-    settings = Settings(Pickle.name, configuration)
-    protocol = settings.integer("protocol", 0, pickle.HIGHEST_PROTOCOL, pickle.HIGHEST_PROTOCOL)
-    settings.done()
-    return Pickle(protocol)
-
-
 def numcodec(codec_id: str, configuration: Configuration, context: CodecContext) -> Codec:
     """Make ``numcodecs.<codec_id>``. Raises UnsupportedError or MetadataError.
 
@@ -179,10 +151,19 @@ def numcodec(codec_id: str, configuration: Configuration, context: CodecContext)
     """
     if codec_id in OWN:
         return OWN[codec_id](configuration, context)
-    if codec_id == "pickle":
-        return _pickle(configuration, context)
-    if codec_id in OBJECTS:
-        raise UnsupportedError(f"codec {PREFIX}{codec_id}: elements of variable length are not supported yet")
+    if codec_id in VLEN:
+        return vlen_numcodec(codec_id, configuration, context)
+    if codec_id in RETIRED:
+        raise UnsupportedError(
+            f"codec {PREFIX}{codec_id} is not supported: its form was retired by numcodecs 0.6",
+            expected=f"{PREFIX}{codec_id}2",
+        )
+    if codec_id == "categorize" and configuration.get("dtype") in ("|O", "O", "object"):
+        return categorize(configuration, context)
+    if codec_id == "bitround":
+        return bitround(PREFIX + codec_id, configuration, context)
+    if codec_id.startswith(image.PREFIX):
+        return image.image(codec_id, configuration, context)
     if codec_id in FILTERS:
         return Filter(PREFIX + codec_id, codec_id, configuration)
     if codec_id in DTYPES:

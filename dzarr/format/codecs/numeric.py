@@ -9,6 +9,7 @@ that could be read.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from math import prod
 from typing import Any
@@ -35,6 +36,8 @@ DTYPES = {
 }
 PACKAGES = {"zfpy": "zfpy==1.0.1", "pcodec": "pcodec"}
 ZFP_HEADER = 32
+ZFP_BITS = (12, 1 << 15)
+"""Bits of a block: room for the exponent of a float64, and the most that a header can name."""
 
 
 class Numeric(ArrayBytes):
@@ -45,7 +48,7 @@ class Numeric(ArrayBytes):
     def __init__(self, codec_id: str, configuration: Configuration) -> None:
         self.codec_id = codec_id
         self.name = f"numcodecs.{codec_id}"
-        self.library: Any = _library(codec_id)
+        self.library: Any = library(codec_id)
         self.codec = made(codec_id, configuration)
 
     def bound(self, spec: ChunkSpec) -> ArrayBytes:
@@ -64,12 +67,13 @@ class Numeric(ArrayBytes):
         return encoded
 
 
-def _library(codec_id: str) -> Any:
+def library(codec_id: str) -> Any:
+    """Return the module of the package behind zfpy or pcodec. Raises UnsupportedError where it isn't installed."""
     try:
         return import_module("zfpy" if codec_id == "zfpy" else "pcodec.standalone")
     except ImportError as error:
         raise UnsupportedError(
-            f"codec numcodecs.{codec_id} needs a package that is not installed", fix=f"pip install {PACKAGES[codec_id]}"
+            f"a codec needs the package {codec_id}, which is not installed", fix=f"pip install {PACKAGES[codec_id]}"
         ) from error
 
 
@@ -92,8 +96,14 @@ class PCodec(Numeric):
         return out.reshape(spec.shape)
 
 
-class Zfp(Numeric):
+class Zfpy(Numeric):
     """zfp arrays with a header of their own."""
+
+    def bound(self, spec: ChunkSpec) -> ArrayBytes:
+        """Check the dtype and the rate."""
+        if self.codec.mode == self.library.mode_fixed_rate and self.codec.rate >= 0:
+            check_rate(self.name, self.codec.rate, len(spec.shape))
+        return super().bound(spec)
 
     def decode(self, data: Buffer, spec: ChunkSpec) -> Array:
         """Return the decoded numbers."""
@@ -106,7 +116,8 @@ class Zfp(Numeric):
                     found=f"{extents} {np.dtype(header['type'])}",
                     expected=f"{list(spec.shape)} {spec.dtype}",
                 )
-            padded = bytes(data).ljust(self._most(header, extents, spec.dtype, len(data)), b"\0")
+            least = int(header["config"]["expert"]["minbits"])
+            padded = bytes(data).ljust(longest(self.name, least, extents, spec.dtype, len(data)), b"\0")
             decoded = self.library.decompress_numpy(padded)
         except (ValueError, TypeError, RuntimeError, KeyError, OverflowError) as error:
             if isinstance(error, CodecError):
@@ -116,19 +127,32 @@ class Zfp(Numeric):
             raise wrong_length(decoded.nbytes, spec.nbytes, self.name)
         return np.ascontiguousarray(decoded).reshape(spec.shape)
 
-    def _most(self, header: Any, extents: list[int], dtype: np.dtype[Any], found: int) -> int:
-        """Return the bytes that decoding could read: blocks of 4 elements an axis, each as long as it can be."""
-        blocks: int = prod(-(-n // 4) for n in extents)
-        values: int = 4 ** len(extents)
-        # zfp_stream_maximum_size: an exponent, a group test for each value, and all bits of each value.
-        block = 16 + values - 1 + values * 8 * dtype.itemsize + 7
-        least = int(header["config"]["expert"]["minbits"])
-        if least > block and blocks * least > 8 * found:
-            raise broken(self.name, f"{found} bytes are too few for {blocks} blocks")
-        bits = blocks * max(block, least)
-        return ZFP_HEADER + bits // 8 + 16
+
+def longest(name: str, least: int, extents: Sequence[int], dtype: np.dtype[Any], found: int) -> int:
+    """Return the bytes that decoding could read: blocks of 4 elements an axis, each as long as it can be.
+
+    `least` is how many bits a block has at least. Raises CodecError where `found` bytes can't hold those.
+    """
+    blocks: int = prod(-(-n // 4) for n in extents)
+    values: int = 4 ** len(extents)
+    # zfp_stream_maximum_size: an exponent, a group test for each value, and all bits of each value.
+    block = 16 + values - 1 + values * 8 * dtype.itemsize + 7
+    if least > block and blocks * least > 8 * found:
+        raise broken(name, f"{found} bytes are too few for {blocks} blocks")
+    bits = blocks * max(block, least)
+    return ZFP_HEADER + bits // 8 + 16
+
+
+def check_rate(name: str, rate: float, ndim: int) -> None:
+    """Refuse bits per value with which zfp writes past the end of its buffer. Raises MetadataError."""
+    bits = rate * 4 ** max(ndim, 1)
+    if not ZFP_BITS[0] <= bits <= ZFP_BITS[1]:
+        least, most = (limit / 4 ** max(ndim, 1) for limit in ZFP_BITS)
+        raise MetadataError(
+            f"{name}: rate is wrong for {ndim} dimensions", found=rate, expected=f"from {least:g} to {most:g}"
+        )
 
 
 def numeric(codec_id: str, configuration: Configuration) -> Numeric:
     """Make the codec from its numcodecs configuration. Raises MetadataError or UnsupportedError."""
-    return Zfp(codec_id, configuration) if codec_id == "zfpy" else PCodec(codec_id, configuration)
+    return Zfpy(codec_id, configuration) if codec_id == "zfpy" else PCodec(codec_id, configuration)

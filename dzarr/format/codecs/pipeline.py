@@ -22,7 +22,7 @@ from dzarr.errors import CodecError
 from dzarr.format.codecs.chain import link
 from dzarr.format.codecs.codec import ChunkSpec, CodecContext
 from dzarr.format.codecs.endian import BytesCodec
-from dzarr.format.codecs.registry import build
+from dzarr.format.codecs.registry import build_all
 from dzarr.format.codecs.run import Decode, DecodeInto, Encode, by_arrays, by_bytes, by_memory, encoder, stored_dtype
 from dzarr.format.metadata import Extension
 
@@ -39,11 +39,17 @@ class Pipeline:
     stored_shape : tuple of int
         The shape of that buffer.
     nbytes : int
-        Decoded bytes of a chunk.
+        Decoded bytes of a chunk, without what elements of variable length refer to.
     raw : bool
         Whether the encoded bytes are the elements of the buffer as they lie in memory.
+    variable : bool
+        Whether elements have no fixed size: an array of them can't be made of bytes, nor copied as such.
+    anew : bool
+        Whether `decode` is as good as `decode_into`: what it answers is a view, or made of new elements anyway.
     encoded_size : int or None
         Bytes of every encoded chunk, None where they differ.
+    longest : int or None
+        What the encoded bytes of elements of variable length may be at most, None where `nbytes` tells.
     decode : callable(data) -> ndarray
         Return the chunk, of `stored_shape`, in C order, perhaps read-only and over the memory of `data`.
     decode_into : callable(data, out) -> None
@@ -65,16 +71,19 @@ class Pipeline:
 
     __slots__ = (
         "_origin",
+        "anew",
         "axes",
         "decode",
         "decode_into",
         "dtype",
         "encode",
         "encoded_size",
+        "longest",
         "nbytes",
         "raw",
         "shape",
         "stored_shape",
+        "variable",
     )
 
     _origin: tuple[Any, ...]
@@ -84,7 +93,10 @@ class Pipeline:
     stored_shape: tuple[int, ...]
     nbytes: int
     raw: bool
+    variable: bool
+    anew: bool
     encoded_size: int | None
+    longest: int | None
     decode: Decode
     decode_into: DecodeInto
     encode: Encode
@@ -103,15 +115,17 @@ class Pipeline:
         Raises MetadataError for a chain that can't be, UnsupportedError for a codec that is declined,
         CodecError for a chunk above ``context.max_decoded_bytes``.
         """
-        chain = link([build(codec, context) for codec in codecs], ChunkSpec(shape, dtype, fill))
+        chain = link(build_all(codecs, context), ChunkSpec(shape, dtype, fill))
         nbytes = _checked(prod(shape) * dtype.itemsize, context)
         self = cls()
         self._origin = (tuple(codecs), shape, dtype, fill, context)
         self.shape, self.dtype, self.nbytes = shape, dtype, nbytes
         self.axes, self.stored_shape = chain.axes, chain.stored.shape
-        self.encoded_size = chain.encoded_size
+        self.encoded_size, self.variable = chain.encoded_size, dtype.hasobject
+        self.longest = context.max_decoded_bytes if self.variable else None
         direct = not chain.arrays and isinstance(chain.to_bytes, BytesCodec)
         self.raw = direct and not chain.after and stored_dtype(chain) == dtype
+        self.anew = self.raw or self.variable
         self.encode = encoder(chain)
         if not direct:
             self.decode, self.decode_into = by_arrays(chain, context)

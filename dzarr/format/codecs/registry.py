@@ -8,37 +8,94 @@ points of the group ``dzarr.codecs``, which are looked up when an unknown name i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from importlib.metadata import entry_points
 from typing import Any, TypeAlias
 
 from dzarr.errors import DzarrError, MetadataError, UnsupportedError
 from dzarr.format import members
-from dzarr.format.codecs import blosc, checksum, endian, filters, numcodecs, streams, transpose, zstd
+from dzarr.format.codecs import (
+    bitround,
+    blosc,
+    cast,
+    checksum,
+    conditional,
+    endian,
+    image,
+    n5,
+    numcodecs,
+    packbits,
+    reshape,
+    scale,
+    streams,
+    transpose,
+    vlen,
+    zfp,
+    zstd,
+)
 from dzarr.format.codecs.codec import ArrayArray, ArrayBytes, BytesBytes, Codec, CodecContext, Configuration
 from dzarr.format.metadata import Extension
 
-__all__ = ["GROUP", "CodecContext", "Factory", "build", "bytes_codec", "extension", "names", "register"]
+__all__ = [
+    "GROUP",
+    "CodecContext",
+    "Factory",
+    "build",
+    "build_all",
+    "bytes_codec",
+    "bytes_codecs",
+    "extension",
+    "names",
+    "register",
+]
 
 Factory: TypeAlias = Callable[[Configuration, CodecContext], Codec]
 
 GROUP = "dzarr.codecs"
 NUMCODECS = ("numcodecs.", "https://zarr.dev/numcodecs/")
+ZARRS = re.compile(r"zarrs\.|https://codec\.zarrs\.dev/\w+/")
+"""What zarrs put before names before they were registered, or had one elsewhere."""
 
 
 def _bitround(configuration: Configuration, context: CodecContext) -> Codec:
-    return filters.Filter("bitround", "bitround", configuration)
+    return bitround.bitround("bitround", configuration, context)
+
+
+def _n5_default(configuration: Configuration, context: CodecContext) -> Codec:
+    return n5.n5_default(configuration, context, bytes_codec)
+
+
+def _conditional(configuration: Configuration, context: CodecContext) -> Codec:
+    return conditional.conditional(configuration, context, bytes_codec)
+
+
+def _gdeflate(configuration: Configuration, context: CodecContext) -> Codec:
+    raise UnsupportedError(
+        "codec gdeflate is not supported: no library for Python decodes it without a GPU", found=dict(configuration)
+    )
 
 
 _factories: dict[str, Factory] = {
     "bytes": endian.bytes_codec,
     "endian": endian.bytes_codec,
     "transpose": transpose.transpose,
+    "reshape": reshape.reshape,
+    "squeeze": reshape.squeeze,
     "bitround": _bitround,
+    "cast_value": cast.cast_value,
+    "scale_offset": scale.scale_offset,
+    "packbits": packbits.packbits,
+    "zfp": zfp.zfp,
+    "n5_default": _n5_default,
     "blosc": blosc.blosc,
     "zstd": zstd.zstd,
     "gzip": streams.gzip,
+    "gdeflate": _gdeflate,
     "crc32c": checksum.crc32c,
+    "conditional": _conditional,
+    "vlen-utf8": vlen.vlen_utf8,
+    "vlen-bytes": vlen.vlen_bytes,
 }
 
 
@@ -57,12 +114,12 @@ def register(name: str, factory: Factory) -> None:
 
 def names() -> tuple[str, ...]:
     """Return the names that are known without looking for entry points."""
-    return (*sorted(_factories), "numcodecs.*")
+    return (*sorted(_factories), "numcodecs.*", "imagecodecs_*")
 
 
 def extension(value: Any) -> Extension:
     """Return a codec of a document, an object or a bare name, as an Extension. Raises MetadataError."""
-    return members.extension(value, "codec")
+    return members.extension(value, "codec", ignorable=True)
 
 
 def build(codec: Extension, context: CodecContext) -> Codec:
@@ -81,22 +138,52 @@ def build(codec: Extension, context: CodecContext) -> Codec:
     return made
 
 
+def build_all(codecs: Iterable[Extension], context: CodecContext) -> list[Codec]:
+    """Return the codecs of a chain, without those that dzarr doesn't have and the document lets it ignore.
+
+    Source: Zarr v3 core, "must_understand". Raises as `build` does.
+
+    Examples
+    --------
+    >>> chain = [Extension("bytes"), Extension("hint", {}, must_understand=False)]
+    >>> [codec.name for codec in build_all(chain, CodecContext())]
+    ['bytes']
+    """
+    found = []
+    for codec in codecs:
+        try:
+            found.append(build(codec, context))
+        except UnsupportedError:
+            if codec.must_understand:
+                raise
+    return found
+
+
 def bytes_codec(codec: Extension, context: CodecContext) -> BytesBytes:
     """Return a codec that must be one from bytes to bytes. Raises MetadataError where it isn't."""
     made = build(codec, context)
     if not isinstance(made, BytesBytes):
-        raise MetadataError("a codec from bytes to bytes belongs here", found=codec.name)
+        raise _no_bytes(made)
     return made
 
 
+def bytes_codecs(codecs: Iterable[Extension], context: CodecContext) -> tuple[BytesBytes, ...]:
+    """Return codecs that must all be from bytes to bytes, ignoring what `build_all` does. Raises MetadataError."""
+    made = build_all(codecs, context)
+    for codec in made:
+        if not isinstance(codec, BytesBytes):
+            raise _no_bytes(codec)
+    return tuple(codec for codec in made if isinstance(codec, BytesBytes))
+
+
+def _no_bytes(codec: Codec) -> MetadataError:
+    return MetadataError("a codec from bytes to bytes belongs here", found=codec.name)
+
+
 def _factory(name: str) -> Factory:
-    factory = _factories.get(name)
+    factory = _factories.get(name) or _by_prefix(name)
     if factory is not None:
         return factory
-    for prefix in NUMCODECS:
-        if name.startswith(prefix):
-            codec_id = name.removeprefix(prefix)
-            return lambda configuration, context: numcodecs.numcodec(codec_id, configuration, context)
     for point in entry_points(group=GROUP, name=name):
         _factories[name] = loaded = _load(point)
         return loaded
@@ -105,6 +192,19 @@ def _factory(name: str) -> Factory:
         expected=f"one of {', '.join(names())}",
         fix=f"install a package with an entry point {name!r} in the group {GROUP!r}",
     )
+
+
+def _by_prefix(name: str) -> Factory | None:
+    for prefix in NUMCODECS:
+        if name.startswith(prefix):
+            codec_id = name.removeprefix(prefix)
+            return lambda configuration, context: numcodecs.numcodec(codec_id, configuration, context)
+    if name.startswith(image.PREFIX):
+        return lambda configuration, context: image.image(name, configuration, context)
+    if prefixed := ZARRS.match(name):
+        plain = name[prefixed.end() :]
+        return _factories.get(plain) or (_by_prefix(f"numcodecs.{plain}") if plain in numcodecs.SHARED else None)
+    return None
 
 
 def _load(point: Any) -> Factory:

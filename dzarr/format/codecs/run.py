@@ -37,7 +37,7 @@ PLAIN = "biufc"
 def by_memory(chain: Chain) -> tuple[Decode, DecodeInto]:
     """[bytes]: the buffer is the chunk, but for its byte order."""
     shape, dtype, nbytes = chain.stored.shape, chain.stored.dtype, chain.stored.nbytes
-    stored, plain = stored_dtype(chain), dtype.kind in PLAIN
+    stored, plain = stored_dtype(chain), is_plain(dtype)
     swap = _swapper(dtype, stored)
     ndarray = np.ndarray
 
@@ -63,7 +63,7 @@ def by_memory(chain: Chain) -> tuple[Decode, DecodeInto]:
 def by_bytes(chain: Chain, context: CodecContext) -> tuple[Decode, DecodeInto]:
     """[bytes, X, ...]: all codecs but X give bytes, X decodes into the chunk."""
     shape, dtype = chain.stored.shape, chain.stored.dtype
-    stored, plain = stored_dtype(chain), dtype.kind in PLAIN
+    stored, plain = stored_dtype(chain), is_plain(dtype)
     first = chain.after[0][0].decode_into
     last_name = chain.after[0][0].name
     unwrap = _unwrapper(chain.after[1:], chain, context) if len(chain.after) > 1 else None
@@ -111,7 +111,15 @@ def by_arrays(chain: Chain, context: CodecContext) -> tuple[Decode, DecodeInto]:
     def decode_into(data: Buffer, out: Array) -> None:
         copy_into(decode(data), out)
 
-    return decode, decode_into
+    def assign_into(data: Buffer, out: Array) -> None:
+        out[...] = decode(data)
+
+    return decode, assign_into if chain.stored.dtype.hasobject else decode_into
+
+
+def is_plain(dtype: np.dtype[Any]) -> bool:
+    """Whether every codec can take a buffer of arrays of `dtype`: numpy exports none of dtypes that it didn't build."""
+    return dtype.kind in PLAIN and dtype.isbuiltin != 2
 
 
 def stored_dtype(chain: Chain) -> np.dtype[Any]:
@@ -133,7 +141,9 @@ def _unwrapper(
     after: Sequence[tuple[BytesBytes, int | None]], chain: Chain, context: CodecContext
 ) -> Callable[[Buffer], Buffer]:
     """Return the function that undoes bytes to bytes codecs, the last one first."""
-    limit = min(bound_of(max(chain.stored.nbytes, chain.spec.nbytes)), context.max_decoded_bytes)
+    limit = context.max_decoded_bytes
+    if not chain.spec.dtype.hasobject:
+        limit = min(bound_of(max(chain.stored.nbytes, chain.spec.nbytes)), limit)
     steps = [(codec.decode, size, limit if size is None else size) for codec, size in reversed(after)]
 
     def unwrap(data: Buffer) -> Buffer:

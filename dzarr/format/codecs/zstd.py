@@ -10,22 +10,14 @@ case is decided here by walking from block to block, which needs no memory.
 from __future__ import annotations
 
 import struct
+import sys
 from typing import Any
 
 import numcodecs.zstd
 
-from dzarr.format.codecs.codec import (
-    Array,
-    Buffer,
-    BytesBytes,
-    CodecContext,
-    Configuration,
-    Data,
-    broken,
-    unencodable,
-    wrong_length,
-)
+from dzarr.format.codecs.codec import Array, Buffer, CodecContext, Configuration, Data, broken, wrong_length
 from dzarr.format.codecs.configuration import Settings
+from dzarr.format.codecs.sized import FAILURES, Sized
 from dzarr.format.codecs.zstd_frames import compress
 
 _decompress = numcodecs.zstd.decompress
@@ -52,54 +44,40 @@ def _field(descriptor: int) -> tuple[Any, int, int]:
 _FIELDS = [_field(descriptor) for descriptor in range(256)]
 
 
-class Zstd(BytesBytes):
+class Zstd(Sized):
     """Zstandard. `checksum` adds one of 4 bytes to each frame, which is verified when decoding."""
 
     name = "zstd"
-    careful = True
+    most = sys.maxsize
+    decompress = staticmethod(_decompress)
 
     def __init__(self, level: int, checksum: bool) -> None:
         self.level = level
         self.checksum = checksum
 
-    def encode(self, data: Data) -> Buffer:
+    def compress(self, data: Data) -> Buffer:
         """Return one frame that names its content size."""
-        try:
-            return compress(data, self.level, self.checksum)
-        except Exception as error:
-            # Each build of the library has errors of its own.
-            raise unencodable(self.name, error) from error
-
-    def decode(self, data: Buffer, size: int | None, limit: int) -> Buffer:
-        """Return the decoded bytes."""
-        if size is not None:
-            out = bytearray(size)
-            self._decode_exactly(data, out, size)
-            return out
-        total, bound = _walk(data)
-        if (bound if total is None else total) > limit:
-            raise wrong_length(bound if total is None else total, None, self.name, limit)
-        return b"" if total == 0 else self._library(data, None)
+        return compress(data, self.level, self.checksum)
 
     def decode_into(self, data: Buffer, out: Array) -> None:
-        """Decode into the memory of `out`."""
-        self._decode_exactly(data, out, out.nbytes)
+        """Decode into the memory of `out`. Said here once more because every small read comes this way."""
+        if self.decoded_length(data, out.nbytes):
+            try:
+                _decompress(data, out)
+            except FAILURES as error:
+                raise broken(self.name, error) from error
 
-    def _decode_exactly(self, data: Buffer, out: Any, size: int) -> None:
+    def decoded_length(self, data: Buffer, size: int | None) -> int:
+        """Return `size` where the frames may hold so much, else what they hold or the most that they could."""
+        if size is None:
+            total, bound = _walk(data)
+            return bound if total is None else total
         if _declared(data) != size:
             total, _ = _walk(data)
-            # With an unknown total, the library compares what it got with the length of `out`.
+            # With an unknown total, the library compares what it got with the length of its output.
             if total is not None and total != size:
                 raise wrong_length(total, size, self.name)
-        if size:
-            self._library(data, out)
-
-    def _library(self, data: Buffer, out: Any) -> Buffer:
-        try:
-            decoded: bytes = _decompress(data, out)
-        except (RuntimeError, ValueError, BufferError) as error:
-            raise broken(self.name, error) from error
-        return decoded
+        return size
 
 
 def _declared(data: Buffer) -> int | None:

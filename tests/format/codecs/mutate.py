@@ -41,6 +41,19 @@ def numcodec(codec_id: str, **configuration: object) -> Extension:
 
 
 LITTLE = Extension("bytes", {"endian": "little"})
+N5 = [
+    {"name": "transpose", "configuration": {"order": [1, 0]}},
+    {"name": "bytes", "configuration": {"endian": "big"}},
+    {"name": "gzip", "configuration": {"level": 1}},
+]
+ZFP = [
+    {"mode": "reversible"},
+    {"mode": "fixed_rate", "rate": 8},
+    {"mode": "fixed_accuracy", "tolerance": 0.01},
+    {"mode": "fixed_precision", "precision": 12},
+    {"mode": "expert", "minbits": 1, "maxbits": 16658, "maxprec": 64, "minexp": -10},
+]
+CLAMPED = {"data_type": "int16", "out_of_range": "clamp"}
 CHAINS = [
     *[[LITTLE, blosc(cname, "shuffle")] for cname in ("lz4", "lz4hc", "blosclz", "zstd", "zlib")],
     [LITTLE, blosc("lz4", "bitshuffle", blocksize=512)],
@@ -61,6 +74,13 @@ CHAINS = [
         if find_spec("zfpy")
     ],
     *[[numcodec("pcodec")] for _ in range(1) if find_spec("pcodec")],
+    *[[Extension("zfp", mode)] for mode in ZFP if find_spec("zfpy")],
+    *[[Extension(f"imagecodecs_{name}")] for name in ("zstd", "lerc", "deflate", "tiff") if find_spec("imagecodecs")],
+    [Extension("packbits", {"padding_encoding": "first_byte", "first_bit": 3})],
+    [Extension("n5_default", {"codecs": N5})],
+    [Extension("n5_default", {"codecs": N5[:2]})],
+    [LITTLE, Extension("conditional", {"codecs": [{"name": "numcodecs.shuffle"}, N5[2], "crc32c"]})],
+    [Extension("scale_offset", {"offset": 3}), Extension("cast_value", CLAMPED), LITTLE, Extension("crc32c")],
 ]
 
 
