@@ -8,6 +8,8 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from dzarr.display import ArrayFacts, StorageFacts
 from dzarr.format.grid import cell_shape, counts
 from dzarr.format.metadata import ArrayMetadata, Extension
@@ -29,16 +31,23 @@ def array_facts(source: Source, selection: Selection, metadata: ArrayMetadata, w
         shards=cell_shape(layout.grid) if layout.is_sharded else None,
         stored_shape=metadata.shape,
         codecs=tuple(map(codec_text, chunk_codecs(metadata.codecs))),
-        fill_value=str(metadata.fill_value),
+        fill_value=_fill_text(metadata.fill_value),
         dimension_names=None
         if names is None
         else tuple(names[dim.ref] if dim.kind == "axis" else None for dim in selection.dims),
         zarr_format=metadata.zarr_format,
-        nbytes=prod(shape) * layout.dtype.itemsize,
+        nbytes=None if layout.dtype.hasobject else prod(shape) * layout.dtype.itemsize,
         writable=writable,
         attributes=len(metadata.attributes),
         is_view=not selection.is_whole,
     )
+
+
+def _fill_text(fill: Any) -> str:
+    try:
+        return str(fill)
+    except ValueError:
+        return str(np.asarray(fill).view(np.int64))  # numpy has no text for a time without a unit
 
 
 def chunk_codecs(codecs: tuple[Extension, ...]) -> tuple[Extension, ...]:

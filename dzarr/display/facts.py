@@ -47,8 +47,8 @@ class ArrayFacts:
         One for each axis of ``shape``.
     zarr_format : int
         2 or 3.
-    nbytes : int
-        Bytes of ``shape`` in memory.
+    nbytes : int or None
+        Bytes of ``shape`` in memory, None where elements have no fixed size.
     writable, is_view : bool
         Whether the handle may write, and whether it shows a part of the stored array.
     attributes : int
@@ -66,7 +66,7 @@ class ArrayFacts:
     fill_value: str
     dimension_names: tuple[str | None, ...] | None
     zarr_format: int
-    nbytes: int
+    nbytes: int | None
     writable: bool
     attributes: int
     is_view: bool
@@ -79,6 +79,8 @@ class ArrayFacts:
     @property
     def itemsize(self) -> int | None:
         """Bytes of one element; None where neither the elements nor a plain dtype tell it."""
+        if self.nbytes is None:
+            return None
         count = prod(self.shape)
         return self.nbytes // count if count else _ITEMSIZES.get(self.dtype)
 
@@ -96,7 +98,7 @@ class ArrayFacts:
     def stored_nbytes(self) -> int | None:
         """Bytes of the whole stored array in memory; None where it can't be told."""
         count = prod(self.stored_shape)
-        return count * self.itemsize if self.itemsize is not None else None if count else 0
+        return count * self.itemsize if self.itemsize is not None else None if count or self.nbytes is None else 0
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ def _grid_rows(facts: ArrayFacts) -> list[Row]:
     """Return array, shards and chunks side by side: shape, bytes, count."""
     columns: list[Row] = [("", "shape", "bytes", "count")]
     if facts.is_view:
-        columns.append(("view", _times(facts.shape), size_words(facts.nbytes), ""))
+        columns.append(("view", _times(facts.shape), "" if facts.nbytes is None else size_words(facts.nbytes), ""))
     stored = facts.stored_nbytes
     columns.append(("array", _times(facts.stored_shape), "" if stored is None else size_words(stored), ""))
     for title, cells, grid in (("shard", facts.shards, facts.object_grid), ("chunk", facts.chunks, facts.chunk_grid)):

@@ -62,7 +62,8 @@ def info_text(info: Info) -> str:
     rows = [("shape", shape_words(facts.shape, facts.dimension_names))]
     if facts.is_view:
         rows.append(("view of", shape_words(facts.stored_shape, None)))
-    rows += [("dtype", plain(facts.dtype, 80)), ("size", size_words(facts.nbytes))]
+    rows += [("dtype", plain(facts.dtype, 80))]
+    rows += [("size", size_words(facts.nbytes))] if facts.nbytes is not None else []
     rows += [("chunks", _cells(facts, sharded=False))]
     rows += [("shards", _cells(facts, sharded=True))] if facts.shards is not None else []
     rows += [

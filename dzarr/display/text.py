@@ -56,9 +56,9 @@ def group_text(facts: GroupFacts) -> str:
 
 
 def values_words(facts: ArrayFacts) -> str:
-    """Return what an array's values are: shape, dtype, size."""
-    shape = shape_words(facts.shape, facts.dimension_names)
-    return f"{shape} {plain(facts.dtype, 80)}, {size_words(facts.nbytes)}"
+    """Return what an array's values are: shape, dtype, size where it is known."""
+    words = f"{shape_words(facts.shape, facts.dimension_names)} {plain(facts.dtype, 80)}"
+    return words if facts.nbytes is None else f"{words}, {size_words(facts.nbytes)}"
 
 
 def storage_words(facts: ArrayFacts) -> str:

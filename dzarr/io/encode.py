@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from dzarr.errors import CodecError, CorruptObjectError
 from dzarr.format.layout import Layout, ObjectLayout
 from dzarr.format.shard import assemble
 from dzarr.io.fetch import Blobs
@@ -35,19 +36,20 @@ def encode_rows(
     is_fill = None if keep_empty else fill_test(layout.fill)
     # Positions in any order may be as many as the object has elements: then every row says which ones.
     in_order = part.shape == obj.shape and rows[0].inside is None
-    if in_order and obj.pipeline.raw and obj.count > 1 and obj.nbytes <= KEPT_BYTES:
+    few_axes = 2 * part.ndim <= 64  # numpy has no more, and laying out takes two for each
+    if in_order and few_axes and obj.pipeline.raw and obj.count > 1 and obj.nbytes <= KEPT_BYTES:
         return _laid_out(obj, part, is_fill)
     pick = old.get if isinstance(old, dict) else old.__getitem__
     chunks: list[Any] = [pick(flat) for flat in range(obj.count)] if old else [None] * obj.count
-    encode = obj.pipeline.encode
+    encode, lone = obj.pipeline.encode, obj.count == 1
     for row in rows:
         for flat, chunk in _chunks(layout, obj, row, part, pick if old else None):
             if is_fill is not None and is_fill(chunk):
                 chunks[flat] = None
             else:
                 encoded = encode(chunk)
-                # Anything but new bytes may lie in the scratch memory that the next chunk overwrites.
-                chunks[flat] = encoded if isinstance(encoded, bytes) else bytes(encoded)
+                # Anything but new bytes may lie in the scratch memory that the next chunk overwrites, if there is one.
+                chunks[flat] = encoded if lone or isinstance(encoded, bytes) else bytes(encoded)
     return chunks
 
 
@@ -101,6 +103,8 @@ def _chunks(layout: Layout, obj: ObjectLayout, row: Row, part: Array, old: Any) 
 
 def _copied(obj: ObjectLayout, count: int, spread: Array) -> Array:
     pipeline = obj.pipeline
+    if pipeline.variable:
+        return spread.copy()
     copy = scratch_of(count * pipeline.nbytes, pipeline.dtype).reshape(count, *pipeline.stored_shape)
     copy_runs(copy, spread)
     return copy
@@ -114,7 +118,7 @@ def _merged(layout: Layout, obj: ObjectLayout, row: Row, k: int, part: Array, ol
     if blob is None:
         buffer[...] = layout.fill
     else:
-        pipeline.decode_into(blob, buffer)
+        _decode_old(obj, row.first + k, blob, buffer)
     values = part[row.out]
     inside = row.inside
     if row.count > 1:
@@ -124,14 +128,29 @@ def _merged(layout: Layout, obj: ObjectLayout, row: Row, k: int, part: Array, ol
     return buffer
 
 
+def _decode_old(obj: ObjectLayout, flat: int, blob: Any, buffer: Array) -> None:
+    try:
+        obj.pipeline.decode_into(blob, buffer)
+    except CodecError as error:
+        raise CorruptObjectError(
+            f"the old object can't be merged with: {error.message}",
+            chunk=tuple(int(k) for k in np.unravel_index(flat, obj.counts)) if obj.counts else (),
+            found=error.found,
+            expected=error.expected,
+            fix="write the whole object",
+        ) from error
+
+
 def fill_test(fill: Array) -> IsFill:
     """Return a function that tells whether a contiguous chunk is the fill value throughout, bit for bit.
 
     -0.0 is not 0.0 here, and a NaN equals a NaN of the same payload only.
     """
+    if fill.dtype.hasobject:
+        return _same_object(fill)
     size = fill.dtype.itemsize
     bits = np.dtype(f"u{size}") if size in (1, 2, 4, 8) else np.dtype((np.void, size))
-    if fill.dtype.hasobject or size == 0:
+    if size == 0:
         return lambda chunk: False
     pattern = fill.reshape(1).view(bits)[0]
     if bits.kind == "u":
@@ -145,3 +164,26 @@ def fill_test(fill: Array) -> IsFill:
         return is_fill
     raw = np.frombuffer(pattern.tobytes(), np.uint8)
     return lambda chunk: bool((chunk.reshape(-1).view(np.uint8).reshape(-1, size) == raw).all())
+
+
+def _same_object(fill: Array) -> IsFill:
+    """Return the test for elements of variable length: equal and of one type, as 0, False and 0.0 are not the same.
+
+    Values of other types than these may equal what they are not (nan, -0.0), and are never left out.
+    """
+    wanted = fill.item()
+    kind = type(wanted)
+    if kind not in (str, bytes, int, bool, type(None)):
+        return lambda chunk: False
+    # Text in numpy's own memory is compared there; the first element nearly always decides.
+    text = fill.dtype.kind == "T"
+
+    def is_fill(chunk: Array) -> bool:
+        flat = chunk.reshape(-1)
+        if flat.size and (type(flat[0]) is not kind or flat[0] != wanted):
+            return False
+        if text:
+            return bool((flat == wanted).all())
+        return all(type(item) is kind and item == wanted for item in flat.tolist())
+
+    return is_fill

@@ -107,7 +107,7 @@ def fetch_chunks(
     if located is None:
         if _worth_whole(source, obj, rows, budget):
             with suppress(TooLarge):  # mostly gaps, or a lie: the index and the ranges will tell
-                yield (rows, *_fetch_whole(source, key, obj))
+                yield (rows, *_fetch_whole(source, key, obj, budget))
                 return
         located, fresh = _load_index(source, key, obj)
         if located is None:
@@ -123,15 +123,17 @@ def _worth_whole(source: Source, obj: ObjectLayout, rows: Sequence[Row], budget:
     return wanted >= source.options.whole_fraction * obj.count and obj.nbytes <= budget
 
 
-def _longest(nbytes: int) -> int:
-    """Return how long `nbytes` can get by encoding, more than generously."""
+def _longest(obj: ObjectLayout, chunks: int) -> int:
+    """Return how long so many chunks can get by encoding, more than generously."""
+    if obj.pipeline.longest is not None:
+        return obj.pipeline.longest
     # Filters may store a byte as a double or a complex number; what no codec shrinks, it lengthens a little.
-    return 16 * nbytes + (1 << 20)
+    return 16 * chunks * obj.pipeline.nbytes + (1 << 20)
 
 
 def fetch_object(source: Source, key: str, obj: ObjectLayout, *, lend: bool = False) -> Parts | None:
     """Read an object whole. Raises CorruptObjectError, before memory is taken, for one too large to be it."""
-    most = _longest(obj.nbytes) + 32 * obj.count * len(obj.levels)
+    most = _longest(obj, obj.count) + 32 * obj.count * len(obj.levels)
     try:
         return _fetch(source, Want(key, lend=lend, most=most))
     except TooLarge as error:
@@ -140,11 +142,14 @@ def fetch_object(source: Source, key: str, obj: ObjectLayout, *, lend: bool = Fa
             key=key,
             found=f"{error.size} bytes",
             expected=f"{most} at most",
+            fix="raise Options.max_decoded_bytes, if the data is to be trusted" if obj.pipeline.variable else None,
         ) from error
 
 
-def _fetch_whole(source: Source, key: str, obj: ObjectLayout) -> tuple[Blobs | None, str | None]:
-    parts = _fetch(source, Want(key, lend=True, most=2 * obj.nbytes + 64 * obj.count + 1024))
+def _fetch_whole(source: Source, key: str, obj: ObjectLayout, budget: int) -> tuple[Blobs | None, str | None]:
+    # How long text is, the layout does not tell.
+    most = budget if obj.pipeline.variable else 2 * obj.nbytes + 64 * obj.count + 1024
+    parts = _fetch(source, Want(key, lend=True, most=most))
     if parts is None:
         return None, None
     located = _locate_in(obj, parts.buffers[0], parts.version)
@@ -164,7 +169,7 @@ def _locate_in(obj: ObjectLayout, data: Buffer, version: str | None) -> Located:
 
 
 def _located(obj: ObjectLayout, table: Index, version: str | None, size: int) -> Located:
-    most = _longest(obj.pipeline.nbytes)
+    most = _longest(obj, 1)
     if size > most and (table[:, 1] > most).any():
         flat = int(np.argmax(table[:, 1]))
         raise CorruptObjectError(

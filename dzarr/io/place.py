@@ -36,6 +36,8 @@ def place_rows(
     """
     pick = blobs.get if isinstance(blobs, dict) else blobs.__getitem__
     shown = fill if fields is None else fill[fields]
+    if obj.pipeline.variable:
+        shown = shown.reshape(1)  # numpy 2.4 loses long text that is assigned from a 0-d array to an index array
     for row in rows:
         try:
             if row.count == 1:
@@ -49,9 +51,9 @@ def place_rows(
 def _place_one(obj: ObjectLayout, row: Row, blob: Any, view: Array, fill: Array, fields: Any) -> None:
     pipeline = obj.pipeline
     if blob is None:
-        view[row.out] = fill
+        view[(*row.out, ...)] = fill
         return
-    if pipeline.raw:
+    if pipeline.anew:
         values = obj.as_array(pipeline.decode(blob))
     else:
         if row.inside is None and obj.inverse is None and fields is None:

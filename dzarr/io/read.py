@@ -154,7 +154,7 @@ def _read_inside(source: Source, selection: Selection) -> Array | None:
         return None  # the general way starts over, or says which chunk it was
     if obj.inverse is not None:
         values = values.transpose(obj.inverse)
-    return values if shape and values.shape == selection.shape else np.array(values[tuple(inside)])
+    return values if shape and values.shape == selection.shape else np.array(values[(*inside, ...)])
 
 
 def _find_box(
@@ -215,12 +215,17 @@ def _output(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> 
             ) from error
     dtype, own = dtype.subdtype or (dtype, ())  # a field that is an array adds its dimensions
     shape += own
-    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype:
+    if not isinstance(out, np.ndarray) or out.shape != shape or not _holds(out.dtype, dtype):
         found = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
         raise RegionError("out does not fit what is read", found=found, expected=f"{dtype} {shape}")
     if not out.flags.writeable:
         raise RegionError("out is read-only", fix="pass an array that may be written")
     return out
+
+
+def _holds(out: np.dtype[Any], dtype: np.dtype[Any]) -> bool:
+    """Whether elements of `dtype` lie in an array of `out` as they are; text may be Python's as well."""
+    return out == dtype or (dtype.kind == "T" and out.kind in "TO")
 
 
 def _read_object(source: Source, pieces: Sequence[Cut], view: Array, fields: Any, budget: int) -> str | None:
@@ -286,4 +291,5 @@ def _read_points(source: Source, selection: Selection, points: Points, out: Arra
 
     jobs = list(point_jobs(source.layout.grid, points, coords, indices))
     run_all(read_one, jobs, max(1, min(threads, len(jobs))))
-    out[where] = flat.reshape(out[where].shape)
+    target = out[(*where, ...)]
+    target[...] = flat.reshape(target.shape)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from dzarr.errors import CodecError, ConflictError, CorruptObjectError, DzarrError
+from dzarr.errors import ConflictError, DzarrError
 from dzarr.format.layout import ObjectLayout
 from dzarr.format.pieces import Cut, cut
 from dzarr.format.selection import Points, Selection
@@ -127,7 +127,7 @@ def _point_jobs(source: Source, selection: Selection, points: Points, values: Ar
     layout = source.layout
     where, indices = point_view(selection, points)
     coords = points.coords.reshape(len(points.axes), -1)
-    flat = values[where].reshape(coords.shape[1], *(len(index) for index in indices.values()))
+    flat = values[(*where, ...)].reshape(coords.shape[1], *(len(index) for index in indices.values()))
     for cell, members, rest in point_jobs(layout.grid, points, coords, indices):
         place = dict(zip(points.axes, cell, strict=True)) | {axis: piece.cell for axis, piece in rest.items()}
         position = tuple(place[axis] for axis in range(layout.ndim))
@@ -211,10 +211,6 @@ def _merged_parts(source: Source, job: _Job, key: str, data: Any) -> list[Any]:
             # All fill now. The object is shared, so deleting it could delete a neighbour's write.
             chunks = encode_rows(layout, obj, job.rows, job.part, old, True)
         return object_parts(layout, obj, chunks)
-    except CodecError as error:
-        raise CorruptObjectError(
-            f"the old object can't be merged with: {error.message}", key=key, fix="write the whole object"
-        ) from error
     except DzarrError as error:
         error.key = error.key or key
         if error.chunk is not None:
