@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-from dzarr.api import create, create_group, open, open_array, open_group
+from dzarr.api import consolidate, create, create_group, open, open_array, open_group
 from dzarr.array import Array
 from dzarr.errors import (
     AlignmentError,
@@ -33,6 +33,7 @@ from dzarr.errors import (
 )
 from dzarr.group import Group
 from dzarr.io.observe import observe
+from dzarr.io.open import open_store
 from dzarr.options import Options
 from dzarr.results import StoreResult, WriteResult
 from dzarr.storing import store
@@ -64,12 +65,14 @@ __all__ = [
     "UnsupportedError",
     "WriteResult",
     "__version__",
+    "consolidate",
     "create",
     "create_group",
     "observe",
     "open",
     "open_array",
     "open_group",
+    "open_store",
     "store",
 ]
 

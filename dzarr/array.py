@@ -18,6 +18,7 @@ import numpy as np
 import dzarr
 from dzarr.attributes import Attributes
 from dzarr.casting import fitting
+from dzarr.changes import update_attributes
 from dzarr.describe import array_facts, storage_facts
 from dzarr.display import ArrayFacts, Info, array_html, array_text
 from dzarr.errors import DzarrError, ReadOnlyError, RegionError
@@ -26,11 +27,11 @@ from dzarr.format.grid import cell_shape
 from dzarr.format.metadata import ArrayMetadata
 from dzarr.format.selection import Selection, is_basic, whole
 from dzarr.indexers import ObjectIndexer, OrthogonalIndexer, PointIndexer
-from dzarr.io.open import lasting
+from dzarr.io.open import obeying
 from dzarr.io.read import read_region
 from dzarr.io.source import Source
 from dzarr.io.write import write_region
-from dzarr.node import Node, document_key, layout_of, read_node, update_attributes
+from dzarr.node import Node, document_key, layout_of, read_node
 from dzarr.options import Options, changed
 from dzarr.protocols import DuckArray, in_task
 from dzarr.results import WriteResult
@@ -386,7 +387,7 @@ class Array(DuckArray):
     def with_options(self, **changes: Any) -> Array:
         """Return the same view with other options, by name: see ``dzarr.Options``."""
         options = changed(self.options, changes)
-        store = lasting(self._source.store, options.durability) if "durability" in changes else self._source.store
+        store = obeying(self._source.store, options, changes)
         source = replace(self._source, store=store, options=options, layout=layout_of(self.metadata, options))
         return Array(source, self._selection, self._metadata, writable=self._writable)
 
@@ -398,11 +399,17 @@ class Array(DuckArray):
         Parameters
         ----------
         chunks : optional
-            Blocks, as ``dask.array`` takes them. None makes blocks of whole objects, as many as come near
-            the ``array.chunk-size`` of dask's configuration.
+            Blocks, as ``dask.array`` takes them; a dict may name axes by number or by dimension name, and "auto"
+            axes are cut where objects end. None makes blocks of whole objects, as many as come near the
+            ``array.chunk-size`` of dask's configuration.
         overlap : int, tuple or dict, optional
             So many more elements on each side of every block, read from the store and clipped at the ends:
             the blocks of ``dask.array.overlap.overlap(boundary="none")`` without its copies.
+
+        Raises
+        ------
+        GridError, RegionError
+            For blocks or an overlap that don't fit, and for axes that the array doesn't have.
 
         Examples
         --------

@@ -28,22 +28,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dzarr.changes import clear_place, empty_node, make_parents, publish
 from dzarr.consolidated import ancestors
 from dzarr.errors import ConflictError, DzarrError, NodeExistsError, NodeTypeError
 from dzarr.format.canonical import canonical, digest, from_canonical
 from dzarr.format.documents import dumps
 from dzarr.format.metadata import ArrayMetadata
 from dzarr.io.store import Store, Version
-from dzarr.node import (
-    clear_place,
-    document_versions,
-    documents_of,
-    empty_node,
-    find_node,
-    make_parents,
-    publish,
-    read_node,
-)
+from dzarr.node import document_versions, documents_of, published_node, read_node
 
 _ATTEMPTS = 5
 _HELD = "writing", "published"
@@ -91,7 +83,7 @@ class Place:
 
     def is_published(self) -> bool:
         """Return whether the array's document is there."""
-        node = find_node(self.store, self.path)
+        node = published_node(self.store, self.path)
         return (
             node is not None and isinstance(node.metadata, ArrayMetadata) and canonical(node.metadata) == self.document
         )
@@ -206,7 +198,7 @@ def _claim(place: Place) -> Fence:
 def _refuse(place: Place, claim: dict[str, Any], version: Version | None) -> None:
     """Raise where the place can't be had."""
     for above in ancestors(place.path):
-        node = find_node(place.store, above)
+        node = published_node(place.store, above)
         if node is not None and isinstance(node.metadata, ArrayMetadata):
             raise NodeTypeError("an array holds no members", key=above or "(the root)", fix="choose a path outside it")
     if place.overwrite:
@@ -232,7 +224,7 @@ def _clear(place: Place, old: dict[str, Any], fence: Fence) -> None:
     """Remove the node that is replaced, and what the run of the `old` claim has left."""
     if place.overwrite:
         try:
-            there = find_node(place.store, place.path) is not None
+            there = published_node(place.store, place.path) is not None
         except DzarrError:
             there = True  # what can't be read can still be replaced
         if there:

@@ -1,8 +1,8 @@
 """Consolidated records: copies of members' documents, kept in a group's own.
 
-Knows: the two forms, v2's ``.zmetadata`` and the inline record of v3 group documents, and how an entry
-of either is replaced. Must not know: handles, or how members are opened. A record that nobody refreshes
-lies, so every change that dzarr makes to a member goes through here.
+Knows: where records are (v2's ``.zmetadata``, the inline record of v3 group documents), and when an entry of
+either is replaced. Must not know: handles, or how members are opened. A record that nobody refreshes lies, so
+every change that dzarr makes to a member goes through here.
 
 The race told: A changes a member, B changes it too and notes it in the record; A, late, notes what it
 wrote itself, and the record has lost B's change. So nobody notes what they wrote, but what they find: the
@@ -11,24 +11,28 @@ record is read, *then* the member, and the record is put back only if it is stil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, TypeGuard
 
 from dzarr.errors import ConflictError, MetadataError
 from dzarr.format.documents import dumps, loads, naming
 from dzarr.format.metadata import JSON
+from dzarr.format.records import INLINE, V2_DOCUMENTS, alone, flat_members, text_of, with_entries
 from dzarr.io.contend import Tries
 from dzarr.io.store import Store
 
 PATIENCE = 60.0
 """Seconds that a change of a document is tried for, while others keep changing it."""
 
-_V2 = (".zarray", ".zgroup", ".zattrs")
-_NODES = ("zarr.json", *_V2)
+_NODES = ("zarr.json", *V2_DOCUMENTS)
 
 Change = Callable[[dict[str, JSON]], "dict[str, JSON] | None"]
 Members = dict[str, dict[str, JSON]]
-"""Documents by their keys, counted from the folder of the node that changed."""
+"""Documents by their keys, counted from the folder of a node."""
+
+Read = Callable[[str, bool], Members]
+"""Returns the documents of the node at a path, and of all below it if so asked."""
 
 
 def change_document(store: Store, key: str, change: Change) -> dict[str, JSON] | None:
@@ -46,7 +50,7 @@ def change_document(store: Store, key: str, change: Change) -> dict[str, JSON] |
         if changed is None:
             return None
         with naming(key):
-            data = dumps(changed)
+            data = dumps(changed, nan=not key.endswith("zarr.json"))
         try:
             store.set_if(key, [data], version)
         except ConflictError:
@@ -59,18 +63,23 @@ def change_document(store: Store, key: str, change: Change) -> dict[str, JSON] |
 def refresh_records(store: Store, path: str, *, deep: bool = False) -> None:
     """Bring the records of the node at `path`, and of all groups above it, up to date with what is there now.
 
-    Where no node is at `path`, whatever the records say of it and of all below it goes. `deep` reads the
-    documents of all below it too.
+    Where no group is at `path`, whatever the records say of all below it goes. Groups on the way to it that a record
+    lacks are put in: other readers open no record that has a member and not the group that it is in. `deep` reads the
+    documents of all below `path` too.
     """
     for group in (path, *ancestors(path)):
         inner = path[len(group) :].lstrip("/")
-        change_document(store, _join(group, ".zmetadata"), _bound(_refresh_v2, store, path, inner, deep))
-        if inner:
-            change_document(store, _join(group, "zarr.json"), _bound(_refresh_v3, store, path, inner, deep))
+        changes = {".zmetadata": _refresh_v2, "zarr.json": _refresh_v3}
+        for name, change in changes.items() if inner else [(".zmetadata", _refresh_v2)]:
+            with suppress(MetadataError):  # a record that can't be read tells nobody anything, and stops nobody
+                change_document(store, _join(group, name), _bound(change, store, group, inner, deep))
 
 
-def _bound(change: Any, store: Store, path: str, inner: str, deep: bool) -> Change:
-    return lambda document: change(document, inner, lambda: _documents(store, path, deep), deep)
+def _bound(change: Any, store: Store, group: str, inner: str, deep: bool) -> Change:
+    def read(path: str, below: bool) -> Members:
+        return _documents(store, "/".join(part for part in (group, path) if part), below)
+
+    return lambda document: change(document, inner, read, deep)
 
 
 def _documents(store: Store, path: str, deep: bool) -> Members:
@@ -107,51 +116,61 @@ def ancestors(path: str) -> Iterator[str]:
         yield path
 
 
-def _refresh_v3(
-    document: dict[str, JSON], inner: str, read: Callable[[], Members], deep: bool
-) -> dict[str, JSON] | None:
-    record = document.get("consolidated_metadata")
+def _refresh_v3(document: dict[str, JSON], inner: str, read: Read, deep: bool) -> dict[str, JSON] | None:
+    record = document.get(INLINE)
     if not isinstance(record, dict) or not isinstance(record.get("metadata"), dict):
         return None
-    documents = read()
-    stale = _stale(inner, deep or "zarr.json" not in documents)
-    fresh = {
-        _join(inner, name.removesuffix("zarr.json")).rstrip("/"): _alone(member)
+    documents = read(inner, deep)
+    stale = _stale(inner, deep or not _is_group(documents.get("zarr.json")))
+    fresh: dict[str, JSON] = {
+        _join(inner, name.removesuffix("zarr.json")).rstrip("/"): alone(member)
         for name, member in documents.items()
         if name.rpartition("/")[2] == "zarr.json"
     }
-    kept = {path: member for path, member in record["metadata"].items() if not stale(path)}
-    return _unless_same(document, document | {"consolidated_metadata": record | {"metadata": _sorted(kept | fresh)}})
+    kept = {path: member for path, member in flat_members(record["metadata"]).items() if not stale(path)}
+    for path in list(fresh):
+        for above in list(ancestors(path))[:-1]:
+            if not _is_group(fresh.get(above, kept.get(above))):
+                found = read(above, False).get("zarr.json")
+                if _is_group(found):
+                    fresh[above] = alone(found)
+                else:
+                    fresh.pop(path, None)  # nobody comes to a node below what is no group
+    kept = {path: member for path, member in kept.items() if path not in fresh}
+    return unless_same(document, document | {INLINE: with_entries(record, kept, fresh)})
 
 
-def _refresh_v2(
-    document: dict[str, JSON], inner: str, read: Callable[[], Members], deep: bool
-) -> dict[str, JSON] | None:
+def _is_group(document: Any) -> TypeGuard[dict[str, JSON]]:
+    return isinstance(document, dict) and document.get("node_type") == "group"
+
+
+def _refresh_v2(document: dict[str, JSON], inner: str, read: Read, deep: bool) -> dict[str, JSON] | None:
     members = document.get("metadata")
     if not isinstance(members, dict):
         return None
-    documents = read()
-    gone = not documents.keys() & {".zarray", ".zgroup"}
-    stale = _stale(inner, deep or (gone and bool(inner)))
-    own = {_join(inner, name) for name in _V2}
-    fresh = {_join(inner, name): member for name, member in documents.items() if name.rpartition("/")[2] in _V2}
+    documents = read(inner, deep)
+    stale = _stale(inner, deep or (".zgroup" not in documents and bool(inner)))
+    own = {_join(inner, name) for name in V2_DOCUMENTS}
+    fresh: dict[str, JSON] = {
+        _join(inner, name): member for name, member in documents.items() if name.rpartition("/")[2] in V2_DOCUMENTS
+    }
     kept = {key: member for key, member in members.items() if key not in own and not stale(key)}
-    return _unless_same(document, document | {"metadata": _sorted(kept | fresh)})
+    for key in [key for key in fresh if not key.endswith(".zattrs")]:
+        for above in list(ancestors(key.rpartition("/")[0]))[:-1]:
+            entry, array = f"{above}/.zgroup", f"{above}/.zarray"
+            if entry not in fresh and (entry not in kept or array in kept):
+                kept.pop(array, None)
+                found = {name: member for name, member in read(above, False).items() if name in V2_DOCUMENTS}
+                found.setdefault(".zgroup", {"zarr_format": 2})  # a folder that holds nodes is a group
+                fresh |= {f"{above}/{name}": member for name, member in found.items()}
+    kept = {key: member for key, member in kept.items() if key not in fresh}
+    return unless_same(document, with_entries(document, kept, fresh))
 
 
 def _stale(inner: str, below: bool) -> Callable[[str], bool]:
     return lambda path: path == inner or (below and path.startswith(inner + "/"))
 
 
-def _alone(document: dict[str, JSON]) -> dict[str, JSON]:
-    """Return a member's document without a record of its own: the enclosing record has the members already."""
-    return {name: value for name, value in document.items() if name != "consolidated_metadata"}
-
-
-def _sorted(members: dict[str, JSON]) -> dict[str, JSON]:
-    # zarr-python loses members whose siblings don't follow each other.
-    return dict(sorted(members.items()))
-
-
-def _unless_same(old: Mapping[str, JSON], new: dict[str, JSON]) -> dict[str, JSON] | None:
-    return None if new == old else new
+def unless_same(old: dict[str, JSON], new: dict[str, JSON]) -> dict[str, JSON] | None:
+    """Return `new`, or None where it says what `old` says."""
+    return None if text_of(new) == text_of(old) else new

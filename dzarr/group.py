@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from dzarr.array import Array, open_array_node
 from dzarr.attributes import Attributes
+from dzarr.changes import create_node, delete_node, move_node, update_attributes
 from dzarr.consolidated import ancestors
 from dzarr.creation import array_metadata, checked_array, checked_group
 from dzarr.describe import array_facts
@@ -23,32 +24,27 @@ from dzarr.errors import (
     NodeNotFoundError,
     NodeTypeError,
     ReadOnlyError,
+    StoreError,
     UnsupportedError,
 )
 from dzarr.format.members import mapping
 from dzarr.format.metadata import ArrayMetadata, GroupMetadata
 from dzarr.format.selection import whole
-from dzarr.io.open import lasting
+from dzarr.io.open import obeying
 from dzarr.io.source import Source
 from dzarr.io.store import Store
-from dzarr.node import (
-    Node,
-    children,
-    create_node,
-    delete_node,
-    find_node,
-    join,
-    layout_of,
-    move_node,
-    read_node,
-    update_attributes,
-)
+from dzarr.members import member_at, members, open_node
+from dzarr.node import Node, check_new, join, layout_of, published_node
 from dzarr.options import Options, changed
 from dzarr.tree import Tree
+from dzarr.verify import verified
 
 
 class Group(Mapping[str, Any]):
     """Arrays and groups by name; ``g["a/b"]`` reaches further down.
+
+    The members of a group that was opened for reading come from its consolidated record, if it has one. Opened for
+    writing, they come from their own documents, and a record that says otherwise is put right.
 
     Examples
     --------
@@ -59,12 +55,13 @@ class Group(Mapping[str, Any]):
     (['inner'], (4,), False)
     """
 
-    def __init__(self, node: Node, options: Options, *, writable: bool) -> None:
+    def __init__(self, node: Node, options: Options, *, writable: bool, consolidated: Any = None) -> None:
         if not isinstance(node.metadata, GroupMetadata):
             raise NodeTypeError("not a group", key=node.path)
         self._node = node
         self._options = options
         self._writable = writable
+        self._consolidated = consolidated
         self._attributes: Attributes | None = None
         self._unread = False
 
@@ -119,17 +116,37 @@ class Group(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         path = join(self.path, name)
-        try:
-            node = read_node(self._node.store, path)
-        except NodeNotFoundError as error:
-            error.message = f"no member {name!r} in group {self.path or '/'!r}"
-            raise
+        node = self._member(path)
+        if node is None:
+            raise self._no_member(name, path)
         return self._handle(node)
+
+    def _member(self, path: str) -> Node | None:
+        group = self._read()
+        if path == group.path:
+            return group
+        return member_at(group, path, own=self._writable, consolidated=self._consolidated)
+
+    def _read(self) -> Node:
+        if self._unread:  # left behind by pickling
+            self.refresh()
+        return self._node
+
+    def _no_member(self, name: str, path: str) -> NodeNotFoundError:
+        record = None if self._writable else self._node.record
+        return NodeNotFoundError(
+            f"no member {name!r} in group {self.path or '/'!r}",
+            key=path,
+            found=None if record is None else f"what the consolidated record {record.key!r} has",
+            fix=f"check the name; the store is {self.url}"
+            if record is None
+            else "open the group with consolidated=False if the record may be out of date",
+        )
 
     def _handle(self, node: Node) -> Array | Group:
         if isinstance(node.metadata, ArrayMetadata):
             return open_array_node(node, self._options, writable=self._writable)
-        return Group(node, self._options, writable=self._writable)
+        return Group(node, self._options, writable=self._writable, consolidated=self._consolidated)
 
     def __contains__(self, name: object) -> bool:
         if not isinstance(name, str):
@@ -139,35 +156,46 @@ class Group(Mapping[str, Any]):
         except DzarrError:
             return False  # what can't be a name is no member's
         try:
-            return find_node(self._node.store, path) is not None
+            return self._member(path) is not None
         except (MetadataError, UnsupportedError):
             return True  # it is there, and g[name] says what is wrong with it
 
     def __iter__(self) -> Iterator[str]:
-        for name, _ in children(self._node.store, self.path):
+        for name, _ in self._nodes():
             yield name
+
+    def _nodes(self) -> Iterator[tuple[str, Node | DzarrError]]:
+        return members(self._read(), own=self._writable, consolidated=self._consolidated)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def _members(self) -> Iterator[tuple[str, Array | Group]]:
-        for name, node in children(self._node.store, self.path):
+        failed: StoreError | None = None
+        for name, node in self._nodes():
             if isinstance(node, DzarrError):
-                continue  # it is still among the keys, and g[name] says what is wrong with it
+                # It is still among the keys, and g[name] says what is wrong with it.
+                failed = node if isinstance(node, StoreError) else failed
+                continue
             try:
                 handle = self._handle(node)
             except DzarrError:
                 continue
             yield name, handle
+        if failed is not None:  # nothing is wrong with that member, as far as anybody knows
+            raise failed
 
     def arrays(self) -> Iterator[tuple[str, Array]]:
-        """Yield (name, array) of the arrays directly in this group; unreadable ones are left out."""
+        """Yield (name, array) of the arrays directly in this group; broken ones are left out.
+
+        Raises StoreError, after all others, where the store failed to answer for one.
+        """
         for name, member in self._members():
             if isinstance(member, Array):
                 yield name, member
 
     def groups(self) -> Iterator[tuple[str, Group]]:
-        """Yield (name, group) of the groups directly in this one."""
+        """Yield (name, group) of the groups directly in this one. Raises as `arrays` does."""
         for name, member in self._members():
             if isinstance(member, Group):
                 yield name, member
@@ -221,9 +249,8 @@ class Group(Mapping[str, Any]):
         self._check_writable()
         planned: dict[str, ArrayMetadata | None] = {}
         for name, keywords in members.items():
-            path = join(self.path, self._named(name))
-            if find_node(self._node.store, path) is not None:
-                self._refuse_existing(path)
+            path = check_new(join(self.path, self._named(name)))
+            self._refuse_existing(path)
             form = {"zarr_format": self.zarr_format}
             keywords = None if keywords is None else mapping(keywords, f"members[{name!r}]")
             planned[path] = None if keywords is None else array_metadata(self._options, **(form | keywords))
@@ -237,12 +264,12 @@ class Group(Mapping[str, Any]):
 
     def _check_above(self, path: str, planned: Mapping[str, ArrayMetadata | None]) -> None:
         for above in ancestors(path):
-            node = None if above in planned else find_node(self._node.store, above)
+            node = None if above in planned else published_node(self._node.store, above)
             if planned.get(above) is not None or (node is not None and isinstance(node.metadata, ArrayMetadata)):
                 raise NodeTypeError("an array holds no members", key=above, found=path, fix="choose a path outside it")
 
     def _refuse_existing(self, path: str) -> None:
-        from_there = find_node(self._node.store, path)
+        from_there = published_node(self._node.store, path)
         if from_there is not None:
             create_node(self._node.store, path, from_there.metadata)  # raises the error that names what is there
 
@@ -268,22 +295,25 @@ class Group(Mapping[str, Any]):
             raise ReadOnlyError("the group was opened for reading", key=self.path or "/", fix="open it with mode='r+'")
 
     def refresh(self) -> Group:
-        """Read the group's document again, in place. Returns the handle itself."""
-        self._node = read_node(self._node.store, self.path, self.zarr_format)
+        """Read the group's document again, and its consolidated record, in place. Returns the handle itself."""
+        node = open_node(
+            self._node.store, self.path, self.zarr_format, consolidated=self._consolidated, own=self._writable
+        )
+        self._node = verified(node) if self._consolidated == "verify" else node
         self._attributes, self._unread = None, False
         return self
 
     def with_options(self, **changes: Any) -> Group:
         """Return the same group with other options, by name: see ``dzarr.Options``."""
         options, node = changed(self._options, changes), self._node
-        if "durability" in changes:
-            node = replace(node, store=lasting(node.store, options.durability))
-        group = Group(node, options, writable=self._writable)
+        node = replace(node, store=obeying(node.store, options, changes))
+        group = Group(node, options, writable=self._writable, consolidated=self._consolidated)
         group._unread = self._unread
         return group
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _revive, (self._node.store, self.path, self.zarr_format, self._options, self._writable)
+        node = self._node
+        return _revive, (node.store, self.path, self.zarr_format, self._options, self._writable, self._consolidated)
 
     # People
 
@@ -295,30 +325,36 @@ class Group(Mapping[str, Any]):
         if depth is not None and depth <= 0:
             return ()
         nodes = []
-        for name, node in children(self._node.store, self.path):
+        for name, node in self._nodes():
             if isinstance(node, DzarrError):
-                nodes.append(TreeNode(f"{name} (unreadable: {node.message})", None, ()))
+                nodes.append(_unreadable(name, node))
             elif isinstance(node.metadata, ArrayMetadata):
                 nodes.append(self._leaf(name, node))
             else:
-                below = Group(node, self._options, writable=False)._branches(None if depth is None else depth - 1)
-                nodes.append(TreeNode(name, None, below))
+                nodes.append(self._branch(name, node, None if depth is None else depth - 1))
         return tuple(nodes)
+
+    def _branch(self, name: str, node: Node, depth: int | None) -> TreeNode:
+        group = Group(node, self._options, writable=self._writable, consolidated=self._consolidated)
+        try:
+            return TreeNode(name, None, group._branches(depth))
+        except DzarrError as error:
+            return _unreadable(name, error)
 
     def _leaf(self, name: str, node: Node) -> TreeNode:
         metadata = node.metadata
         try:
             layout = layout_of(metadata, self._options)  # type: ignore[arg-type]
         except DzarrError as error:
-            return TreeNode(f"{name} (unreadable: {error.message})", None, ())
+            return _unreadable(name, error)
         source = Source(node.store, node.path, layout, self._options)
         facts = array_facts(source, whole(metadata.shape), metadata, self._writable)  # type: ignore[union-attr, arg-type]
         return TreeNode(name, facts, ())
 
     def facts(self) -> GroupFacts:
-        """Return what the reprs show, as plain data; costs one listing."""
+        """Return what the reprs show, as plain data; costs a listing, where no consolidated record tells it."""
         arrays = groups = 0
-        for _, node in children(self._node.store, self.path):
+        for _, node in self._nodes():
             if isinstance(node, Node):
                 is_array = isinstance(node.metadata, ArrayMetadata)
                 arrays, groups = arrays + is_array, groups + (not is_array)
@@ -337,7 +373,15 @@ class Group(Mapping[str, Any]):
         return hash((self.url, self.path))
 
 
-def _revive(store: Store, path: str, zarr_format: Literal[2, 3], options: Options, writable: bool) -> Group:
-    group = Group(Node(store, path, GroupMetadata(zarr_format), None), options, writable=writable)
+def _unreadable(name: str, error: DzarrError) -> TreeNode:
+    return TreeNode(f"{name} (unreadable: {error.message})", None, ())
+
+
+def _revive(
+    store: Store, path: str, zarr_format: Literal[2, 3], options: Options, writable: bool, consolidated: Any
+) -> Group:
+    group = Group(
+        Node(store, path, GroupMetadata(zarr_format), None), options, writable=writable, consolidated=consolidated
+    )
     group._unread = True
     return group

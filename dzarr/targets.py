@@ -19,12 +19,13 @@ from dzarr.errors import AlignmentError, DTypeError, GridError, NodeExistsError,
 from dzarr.format.choose import choose_for_blocks
 from dzarr.format.metadata import ArrayMetadata
 from dzarr.format.selection import Selection, whole
+from dzarr.format.variable import can_cast
 from dzarr.group import Group
 from dzarr.io.locks import lock_provider
 from dzarr.io.open import open_store
 from dzarr.io.source import Source
 from dzarr.io.store import Store
-from dzarr.node import find_node, join, layout_of
+from dzarr.node import check_new, flag, join, layout_of, published_node
 from dzarr.options import Options, checked
 
 CREATE_ONLY = (
@@ -76,7 +77,7 @@ def is_lazy(x: Any) -> bool:
 
 def resolve(x: Any, place: Any, region: Any, create: dict[str, Any]) -> Target:
     """Return the target that `place` names for `x`; takes out of `create` what is not about a new array."""
-    overwrite = bool(create.pop("overwrite", False))
+    overwrite = flag(create.pop("overwrite", False), "overwrite")
     path = create.pop("path", "")
     options = create.pop("options", None)
     storage_options = create.pop("storage_options", None)
@@ -95,9 +96,9 @@ def resolve(x: Any, place: Any, region: Any, create: dict[str, Any]) -> Target:
         defaults["zarr_format"] = group.zarr_format
     else:
         options = checked(options)
-        opened = open_store(place, storage_options=storage_options, durability=options.durability)
+        opened = open_store(place, storage_options=storage_options, options=options)
         path = join("", path)
-    node = None if overwrite else find_node(opened, path)
+    node = None if overwrite else published_node(opened, path)
     if node is None:
         if region is not None:
             raise RegionError("a region of an array that isn't there", key=path or "/", fix="create the array first")
@@ -134,6 +135,7 @@ def _new(x: Any, opened: Store, path: str, options: Options, create: dict[str, A
         x = np.asarray(x)
     if any(isinstance(n, float) for n in x.shape):
         raise GridError("the source's shape is not known", found=x.shape, fix="call x.compute_chunk_sizes() first")
+    check_new(path)
     create = {name: value for name, value in create.items() if value is not None}
     create.setdefault("dtype", x.dtype)
     if "chunks" not in create and "shards" not in create and create.get("zarr_format", 3) == 3:
@@ -150,7 +152,7 @@ def _chosen(x: Any, itemsize: int) -> dict[str, Any]:
     """Return chunks and shards for what is stored: those of the array that it is a view of, or from its blocks."""
     if isinstance(x, Array):
         dims = x._selection.dims
-        if any(isinstance(n, tuple) for n in (*x.chunks, *(x.shards or ()))):
+        if any(isinstance(n, tuple) for n in (*x.chunks, *(x.shards or ()))) and x.is_view:
             return {}
         chunks, shards = (
             grid and tuple(grid[dim.ref] if dim.kind == "axis" else 1 for dim in dims) for grid in (x.chunks, x.shards)
@@ -168,7 +170,7 @@ def check_cast(array: Any, target: Target, casting: str) -> None:
     if casting not in ("no", "equiv", "safe", "same_kind", "unsafe"):
         raise DTypeError("no such casting", found=casting, expected="'no', 'equiv', 'safe', 'same_kind' or 'unsafe'")
     source, wanted = array.dtype, target.source.layout.dtype
-    if not np.can_cast(source, wanted, casting):  # type: ignore[arg-type]
+    if not can_cast(source, wanted, casting):
         raise DTypeError(
             "values could be lost in the target's dtype",
             key=target.source.path or "/",

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import dzarr
+from dzarr.changes import create_node, delete_node, move_node, update_attributes
 from dzarr.errors import DzarrError, MetadataError, NodeExistsError, NodeNotFoundError, NodeTypeError, StoreError
 from dzarr.format.codecs.registry import CodecContext
 from dzarr.format.define import define_array
@@ -23,19 +24,7 @@ from dzarr.format.metadata import ArrayMetadata, GroupMetadata
 from dzarr.io.local import LocalStore
 from dzarr.io.memory import MemoryStore
 from dzarr.io.store import Store
-from dzarr.node import (
-    Node,
-    children,
-    create_node,
-    delete_node,
-    document_key,
-    documents_of,
-    find_node,
-    join,
-    move_node,
-    read_node,
-    update_attributes,
-)
+from dzarr.node import Node, children, document_key, documents_of, find_node, join, read_node
 
 REPOSITORY = Path(dzarr.__file__).parents[1]
 FORMATS = pytest.mark.parametrize("form", [2, 3], ids=["v2", "v3"])
@@ -173,10 +162,25 @@ def test_what_cannot_be_read_can_be_replaced_but_only_on_demand(store: Store) ->
     assert "a/c/0" not in keys(store)
 
 
-@pytest.mark.parametrize("name", ["zarr.json", ".zarray", ".zattrs", "a/__b", ".dzarr", "a/.dz-1", "__x/y"])
+@pytest.mark.parametrize("name", ["zarr.json", ".zarray", ".zattrs", "a/.zmetadata", ".dzarr", "a/.dz-1"])
 def test_reserved_names(name: str) -> None:
     with pytest.raises(NodeTypeError, match="reserved"):
         join("g", name)
+
+
+@pytest.mark.parametrize("name", ["__x", "a/__b", "__x/y", "...", "a/....", "__zarr"])
+def test_names_that_may_be_read_and_not_made(store: Store, name: str) -> None:
+    assert join("g", name) == f"g/{name}"
+    for act in (
+        lambda: create_node(store, name, group()),
+        lambda: dzarr.create(store, path=name, shape=3, dtype="u1"),
+        lambda: dzarr.store(np.zeros(3), store, path=name),
+    ):
+        with pytest.raises(NodeTypeError, match="reserved"):
+            act()
+    assert keys(store) == []
+    store.set(f"{name}/.zgroup", [b'{"zarr_format": 2}'])
+    assert isinstance(dzarr.open(store, path=name), dzarr.Group)
 
 
 @pytest.mark.parametrize("name", ["..", "a/../b", ".", "a//b", "a\0b", "a\\b"])

@@ -16,8 +16,8 @@ from dzarr.delegation import DELEGATED
 NAMES = """
     AlignmentError Array CodecError ConflictError CorruptObjectError DTypeError DzarrError GridError Group LockError
     MetadataError MissingObjectError NodeExistsError NodeNotFoundError NodeTypeError OptionError Options ReadOnlyError
-    RegionError StoreError StoreResult UnsupportedError WriteResult __version__ create create_group observe open
-    open_array open_group store
+    RegionError StoreError StoreResult UnsupportedError WriteResult __version__ consolidate create create_group observe
+    open open_array open_group open_store store
 """.split()
 ERRORS = [name for name in NAMES if name.endswith("Error")]
 WITH_EXAMPLES = [name for name in NAMES if name not in ERRORS and name != "__version__"]

@@ -15,6 +15,16 @@ from dzarr.errors import MetadataError
 from dzarr.format.metadata import JSON
 
 
+class Token(float):
+    """NaN or an infinity that stood in a document as a bare token, and goes back as one.
+
+    JSON has no such tokens, and dzarr puts none into v3 documents. Those that another writer put there are its
+    user's data: they survive whatever else is changed in the document.
+    """
+
+    __slots__ = ()
+
+
 def plain(value: Any, where: str = "", *, nan: bool) -> JSON:
     """Return `value` as JSON values: numpy's scalars and arrays become numbers and lists, tuples lists.
 
@@ -25,7 +35,8 @@ def plain(value: Any, where: str = "", *, nan: bool) -> JSON:
     where : str
         Where it stands, like ``attributes.when``; named in errors.
     nan : bool
-        Whether NaN and the infinities may pass. JSON has none; Zarr v2 writers have always written them.
+        Whether NaN and the infinities may pass. JSON has none; Zarr v2 writers have always written them. Those
+        that were read from a document (`Token`) always may.
 
     Raises MetadataError for what has no spelling, naming its place.
 
@@ -41,6 +52,8 @@ def plain(value: Any, where: str = "", *, nan: bool) -> JSON:
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
+        if isinstance(value, Token):
+            return value
         if not nan and not isfinite(value):
             raise MetadataError(f"{where} is no JSON", found=str(value), expected="a finite number, or a string")
         return float(value)

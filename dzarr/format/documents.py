@@ -12,14 +12,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from dzarr.errors import DzarrError, MetadataError
-from dzarr.format.attributes import plain
+from dzarr.format.attributes import Token, plain
 from dzarr.format.metadata import JSON
 
 
 def loads(data: bytes | bytearray | memoryview, key: str) -> dict[str, JSON]:
     """Return the JSON object that the document `key` holds.
 
-    The tokens NaN, Infinity and -Infinity are taken, as v2 writers put them. Raises MetadataError, naming `key`,
+    The tokens NaN, Infinity and -Infinity are taken, as v2 writers put them, and come as `Token`, which `dumps` puts
+    back. Raises MetadataError, naming `key`,
     for anything else that isn't one JSON object in UTF-8 with each name once.
 
     Examples
@@ -28,7 +29,7 @@ def loads(data: bytes | bytearray | memoryview, key: str) -> dict[str, JSON]:
     {'zarr_format': 2}
     """
     try:
-        document = json.loads(bytes(data).decode("utf-8"), object_pairs_hook=_unique)
+        document = json.loads(bytes(data).decode("utf-8"), object_pairs_hook=_unique, parse_constant=Token)
     except UnicodeDecodeError as error:
         raise MetadataError("the document is not UTF-8", key=key, found=str(error), expected="JSON in UTF-8") from error
     except MetadataError as error:
@@ -57,7 +58,8 @@ def dumps(document: Mapping[str, Any], *, nan: bool | None = None) -> bytes:
 
     numpy values in it become plain ones. `nan` tells whether NaN and the infinities are written as the bare tokens
     that v2 readers know; None decides by the document: not where ``zarr_format`` is 3, as no JSON parser needs to
-    take them. Raises MetadataError, naming the member, for what JSON can't hold.
+    take them; those that were read from a document go back whatever it says. Raises MetadataError, naming the
+    member, for what JSON can't hold.
 
     Examples
     --------
