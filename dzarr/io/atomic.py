@@ -76,7 +76,7 @@ def write(path: str, parts: Sequence[Any], *, sync: bool) -> tuple[str, int]:
     fd = os.open(path, _CREATE, 0o666)
     try:
         try:
-            _write_parts(fd, parts)
+            write_parts(fd, parts)
             _stamp(fd, path)
             if sync:
                 os.fsync(fd)
@@ -89,7 +89,8 @@ def write(path: str, parts: Sequence[Any], *, sync: bool) -> tuple[str, int]:
     return version_of(state), state.st_size
 
 
-def _write_parts(fd: int, parts: Sequence[Any]) -> None:
+def write_parts(fd: int, parts: Sequence[Any]) -> None:
+    """Write `parts` one after the other from where the descriptor stands; nothing is joined or copied."""
     for start in range(0, len(parts), _BATCH):
         batch = parts[start : start + _BATCH]
         wanted = sum([len(part) if type(part) is bytes else memoryview(part).nbytes for part in batch])

@@ -5,7 +5,7 @@ stores, keys, arrays. Everything here takes paths and raises OSError.
 """
 
 # Paths are strings here: a Path object costs more than the call that it names.
-# ruff: noqa: PTH104, PTH108, PTH114
+# ruff: noqa: PTH104, PTH108, PTH112, PTH114
 
 from __future__ import annotations
 
@@ -48,27 +48,38 @@ def sweep(folder: str) -> int:
 
     A leftover is older than a day, or was made on this host by a process that is no more.
     """
-    return _sweep(f"{folder}/{TEMPORARIES}", "") + _sweep(folder, HIDDEN)
-
-
-def _sweep(folder: str, prefix: str) -> int:
-    try:
-        names = [entry for entry in os.scandir(folder) if entry.name.startswith(prefix)]
-    except (FileNotFoundError, NotADirectoryError):
-        return 0
     swept = 0
-    for entry in names:
+    for path, dead in temporaries(folder):
+        if not dead:
+            continue
+        with suppress(FileNotFoundError):
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path)  # what an interrupted removal left
+            else:
+                os.unlink(path)
+            swept += 1
+    return swept
+
+
+def temporaries(folder: str) -> list[tuple[str, bool]]:
+    """Return the paths of the temporaries in an array's folder, each with whether its writer is known to be gone."""
+    return _temporaries(f"{folder}/{TEMPORARIES}", "") + _temporaries(folder, HIDDEN)
+
+
+def _temporaries(folder: str, prefix: str) -> list[tuple[str, bool]]:
+    found = []
+    try:
+        entries = [entry for entry in os.scandir(folder) if entry.name.startswith(prefix)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    for entry in entries:
         if entry.name == f"{HIDDEN}lock":
             continue  # a lease: its next contender removes it when it is dead
         with suppress(FileNotFoundError):
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path)  # what an interrupted removal left
-            elif _is_left_over(entry.name, entry.stat(follow_symlinks=False).st_mtime):
-                os.unlink(entry.path)
-            else:
-                continue
-            swept += 1
-    return swept
+            is_folder = entry.is_dir(follow_symlinks=False)
+            dead = is_folder or _is_left_over(entry.name, entry.stat(follow_symlinks=False).st_mtime)
+            found.append((entry.path, dead))
+    return found
 
 
 def _is_left_over(name: str, mtime: float) -> bool:
@@ -76,10 +87,15 @@ def _is_left_over(name: str, mtime: float) -> bool:
         return True
     host, _, rest = name.partition("-")
     pid = rest.partition("-")[0]
-    if host != HOST or not pid.isdigit() or sys.platform == "win32":
+    return host == HOST and pid.isdigit() and is_gone(int(pid))
+
+
+def is_gone(pid: object) -> bool:
+    """Return whether there is surely no process of this number on this machine."""
+    if not isinstance(pid, int) or pid < 1 or sys.platform == "win32":
         return False
     try:
-        os.kill(int(pid), 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return True
     except (PermissionError, OverflowError):

@@ -228,6 +228,13 @@ class LocalStore:
             self._admit(folder, array_path)
             return leftovers.sweep(folder)
 
+    def leftovers(self, array_path: str) -> Sequence[tuple[str, bool]]:
+        """Return the keys of temporaries in the folder of an array or group, each with whether its writer is gone."""
+        folder, keys = self._paths.folder(array_path)
+        with self._naming(array_path, "list"):
+            found = leftovers.temporaries(folder)
+        return [(keys + path[len(folder) + 1 :].replace(os.sep, "/"), dead) for path, dead in found]
+
     def _expect(self, key: str, place: str, version: Version | None) -> None:
         try:
             state = os.stat(place)

@@ -67,7 +67,9 @@ def _rows(obj: ObjectLayout, insides: Sequence[Inside]) -> Iterator[Row]:
     if not cuts:
         yield Row(0, 1, (), None)
         return
-    runs = list(_runs(cuts[-1], max(1, ROW_BYTES // max(1, obj.pipeline.nbytes)), obj.chunk[-1]))
+    # Chunks of elements of variable length share no scratch buffer, and may each be as large as it likes.
+    most = 1 if obj.pipeline.variable else max(1, ROW_BYTES // max(1, obj.pipeline.nbytes))
+    runs = list(_runs(cuts[-1], most, obj.chunk[-1]))
     strides = obj.strides
     for lead in product(*cuts[:-1]):
         first = sum(c.cell * stride for c, stride in zip(lead, strides, strict=False))

@@ -71,6 +71,7 @@ class Capabilities:
     """What a store is able to do, found out at its first use."""
 
     set_if: bool
+    """Whether `set_if` is exact, whoever else writes."""
     list: bool
     versions: bool
     local_path: bool
@@ -91,7 +92,10 @@ class Store(Protocol):
         """What this store is able to do."""
 
     def get(self, key: str) -> tuple[Buffer, Version] | None:
-        """Return the whole object and its version, or None where there is none."""
+        """Return the whole object and its version, or None where there is none.
+
+        This is how documents are read, so there is always a version: a digest, if nothing better.
+        """
 
     def fetch(self, wanted: Sequence[Want]) -> Iterator[tuple[int, Parts | None]]:
         """Answer each want as it comes in, as (its position in `wanted`, parts or None).
@@ -104,13 +108,20 @@ class Store(Protocol):
         """Replace the object by the concatenation of `parts`, atomically: old or new, never half."""
 
     def set_if(self, key: str, parts: Sequence[Buffer], version: Version | None) -> Version:
-        """As `set`, if the object has still this version (None: if there is none). ConflictError."""
+        """As `set`, if the object has still this version (None: if there is none). ConflictError.
+
+        Where ``can.set_if`` is False it looks first and writes then, which is right for one writer only.
+        """
 
     def delete(self, key: str, version: Version | None = None) -> None:
         """Remove the object if it is there (and has this version, if one is given: ConflictError)."""
 
-    def head(self, key: str) -> tuple[int, Version] | None:
-        """Return the object's size and version, or None."""
+    def head(self, key: str) -> tuple[int, Version | None] | None:
+        """Return the object's size and version, or None. The version is None where the store can't tell it.
+
+        It can be compared with what `fetch` says of the whole object; of ranges, `fetch` may say None instead
+        where ``can.versions`` is False.
+        """
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the keys of all objects below the folder `prefix` ("" for all), in no order."""

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
+import fsspec
 import pytest
+from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
 
 import dzarr
 from dzarr.io.local import LocalStore
 from dzarr.io.memory import MemoryStore
+from dzarr.io.remote import RemoteStore
 from dzarr.io.store import Store
+from dzarr.io.zip_writer import ZipWriter
+from tests.servers.web import Web, web_server
 
 REPOSITORY = Path(dzarr.__file__).parents[1]
 
@@ -25,12 +32,44 @@ STORES: dict[str, Callable[[Path], Store]] = {
     "local-array": lambda folder: LocalStore(folder).within("a"),
     "local-file": lambda folder: LocalStore(folder, durability="file"),
     "local-full": lambda folder: LocalStore(folder / "not" / "there", durability="full").within("a"),
+    "zip": lambda folder: ZipWriter(folder / "x.zip"),
+    "remote-memory": lambda folder: RemoteStore(f"memory://{folder}"),
+    "remote-folder": lambda folder: RemoteStore(f"local://{folder}/below"),
+    "remote-async": lambda folder: RemoteStore(f"slow://{folder}"),
 }
+
+
+class SlowFileSystem(AsyncFileSystemWrapper):
+    """fsspec's memory behind its asynchronous interface, as object stores have it."""
+
+    protocol = "slow"
+    cachable = True
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(fsspec.filesystem("memory"), asynchronous=False, semaphore=asyncio.Semaphore(1), **options)
+
+
+fsspec.register_implementation("slow", SlowFileSystem, clobber=True)
 
 
 @pytest.fixture(params=STORES)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     return STORES[request.param](tmp_path)
+
+
+@pytest.fixture
+def exact_store(store: Store) -> Store:
+    """A store whose versions are exact, and that compares and swaps."""
+    if not store.can.set_if:
+        pytest.skip("no compare-and-swap, and says so: only small objects have versions, which are their content")
+    return store
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """A server of one's own, on this machine; how it behaves is set by its attributes."""
+    with web_server() as serving:
+        yield serving
 
 
 class Processes:

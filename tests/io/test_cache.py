@@ -142,7 +142,7 @@ def test_indexes_are_of_the_process_and_grow():
     assert first._lru.n == 1 << 30
     assert indexes(10)._lru.n == 1 << 30
     before = first.nbytes
-    first.put(("s", "k"), (np.zeros(10, np.uint64), "version"))
+    first.put(("s", "k"), np.zeros(10, np.uint64))
     assert 280 <= first.nbytes - before < 1000
     first.discard(("s", "k"))
 
