@@ -1,21 +1,24 @@
-"""The command line: ``dzarr info``, ``dzarr tree``, ``dzarr demo``.
+"""The command line: ``dzarr info``, ``dzarr tree``, ``dzarr check``, ``dzarr demo``.
 
 Knows: arguments, where text goes, exit codes. Must not know: how anything is read or drawn; it calls the
 public functions and prints what they answer.
 
-    0    done                     1    dzarr says what is wrong, or the demo found differing bytes
+    0    done                     1    dzarr says what is wrong, the check found damage, or the demo differing bytes
     2    wrong arguments          130  interrupted
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import dzarr
+import dzarr.check
 import dzarr.demo
 
 INTERRUPTED = 130
@@ -74,6 +77,15 @@ def parser() -> argparse.ArgumentParser:
     _place(tree)
     tree.add_argument("--depth", type=_count, help="levels to show; all by default")
 
+    check = _command(commands, "check", "what is wrong with a hierarchy, its documents and its data", _check)
+    _place(check)
+    check.add_argument("--json", action="store_true", help="for programs: one JSON object on stdout")
+    check.add_argument("--missing", choices=("fill", "error"), default="fill", help="what missing objects are")
+    check.add_argument("--threads", type=_positive, help="objects looked at at once; one for each core by default")
+    depth = check.add_mutually_exclusive_group()
+    depth.add_argument("--deep", action="store_true", default=True, help="decode every chunk; the default")
+    depth.add_argument("--fast", dest="deep", action="store_false", help="documents, listings, indexes and sizes only")
+
     demo = _command(commands, "demo", "real climate, ocean and brain data through the whole library", _demo)
     demo.add_argument("--out", default="dzarr-demo", help="folder for the report, figures and arrays (%(default)s)")
     demo.add_argument("--bytes", type=_size, default=10**9, help="size of the synthetic field (1 GB)")
@@ -106,6 +118,36 @@ def _info(given: argparse.Namespace) -> int:
 def _tree(given: argparse.Namespace) -> int:
     print(dzarr.open_group(given.url, path=given.path).tree(given.depth))
     return 0
+
+
+def _check(given: argparse.Namespace) -> int:
+    watch = _Progress() if sys.stderr.isatty() else None
+    options = dzarr.Options(missing=given.missing, threads=given.threads)
+    try:
+        report = dzarr.check.check(given.url, path=given.path, deep=given.deep, options=options, watch=watch)
+    finally:
+        if watch is not None:
+            watch.clear()
+    print(json.dumps(report.as_json(), indent=2) if given.json else report)
+    return 1 if report.damaged else 0
+
+
+class _Progress:
+    """One line on a terminal, ten times a second at most, that says how far a check has come."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def __call__(self, tally: dzarr.check.Tally, findings: int) -> None:
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + 0.1
+        words = f"{tally.objects:,} objects, {tally.nbytes / 1e6:,.0f} MB, {findings:,} findings"
+        print(f"\r\x1b[K{words}", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def _demo(given: argparse.Namespace) -> int:

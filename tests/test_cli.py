@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import signal
 import subprocess
 import sys
 import types
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import dzarr
@@ -83,6 +87,10 @@ def test_other_errors_are_told_the_same_way(url: str, tmp_path: Path, capsys: py
         ["demo", "--bytes", "huge"],
         ["demo", "--bytes", "0"],
         ["demo", "--workers", "0"],
+        ["check"],
+        ["check", "x", "--deep", "--fast"],
+        ["check", "x", "--missing", "perhaps"],
+        ["check", "x", "--threads", "0"],
     ],
     ids=" ".join,
 )
@@ -91,6 +99,78 @@ def test_wrong_arguments_are_code_2(arguments: list[str], capsys: pytest.Capture
         main(arguments)
     assert stop.value.code == 2
     assert "usage: dzarr" in capsys.readouterr().err
+
+
+def test_check_of_what_is_whole(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", url]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0].endswith("g.zarr")
+    assert "1 array, 2 groups, 2 objects, 2 chunks decoded" in out
+    assert "2 of 4 objects are not there" in out
+    assert out.splitlines()[-1] == "0 errors, 0 warnings, 1 note"
+    assert err == ""  # no progress where nobody looks
+    assert main(["check", url, "--fast", "--path", "deep"]) == 0
+    assert "chunks not decoded" in capsys.readouterr().out
+
+
+def test_check_of_what_is_damaged_is_code_1(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (Path(url) / "deep/a/c/0/1").write_bytes(b"broken")
+    (Path(url) / "deep/notes").touch()
+    assert main(["check", url]) == 1
+    out = capsys.readouterr().out
+    assert "error    object-corrupt: c/0/1 chunk (0, 1)" in out
+    assert out.splitlines()[-1] == "1 error, 1 warning, 1 note"
+    assert main(["check", url, "--fast"]) == 0  # without decoding it can't be seen
+
+
+def test_check_in_json(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", url, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["schema"] == 1
+    assert report["looked_at"]["objects"] == 2
+    assert [finding["code"] for finding in report["findings"]] == ["objects-missing"]
+    assert main(["check", url, "--json", "--missing", "error", "--threads", "1"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert sorted(finding["key"] for finding in report["findings"]) == ["deep/a/c/1/0", "deep/a/c/1/1"]
+
+
+def test_check_of_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(tmp_path / "nothing")]) == 1
+    assert capsys.readouterr().err.startswith("dzarr: no array or group here")
+
+
+def test_check_shows_progress_on_a_terminal(url: str, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert main(["check", url]) == 0
+    out, err = capsys.readouterr()
+    assert " findings" in err
+    assert err.endswith("\r\x1b[K")  # the line is gone at the end
+    assert "\x1b" not in out
+
+
+def test_check_can_be_interrupted(tmp_path: Path) -> None:
+    """A real Ctrl-C, amid the work of several threads: code 130, no traceback, nothing hangs."""
+    array = dzarr.create(tmp_path / "a", shape=(64, 1 << 20), dtype="u1", chunks=(1, 1 << 16), shards=(1, 1 << 20))
+    array[...] = np.random.default_rng(0).integers(1, 9, array.shape, np.uint8)
+    start = f"""
+import sys, time; sys.path.insert(0, {str(ROOT)!r})
+import dzarr.check.run
+real = dzarr.check.run.check_object
+def slow(*arguments, **keywords):
+    print('looking', flush=True); time.sleep(0.2); real(*arguments, **keywords)
+dzarr.check.run.check_object = slow
+from dzarr.cli import main
+sys.exit(main(['check', 'a']))
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", start], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith("looking")
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == "dzarr: interrupted\n"
+        assert process.wait() == 130
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])
