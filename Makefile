@@ -43,7 +43,9 @@ test-system: $(VENV)/.test ## tests that need software from outside pip; says wh
 		echo "strace is not here, and could not be installed: what the disk is told is not tested"
 	$(BIN)/python -m pytest -m system -v
 
+# The newest zarr-python needs a newer Python than dzarr does: it gets an environment of its own where there is one.
 soak: $(VENV)/.test ## long random runs
+	-$(BIN)/python tests/interop/newest.py --make
 	$(BIN)/python -m pytest -m soak -v || { code=$$?; \
 		[ $$code -eq 5 ] && echo "no test is marked 'soak': nothing was run" || exit $$code; }
 
@@ -57,6 +59,6 @@ bench: ## speed, graphs and memory against zarr-python, tensorstore, zarrs and a
 	$(PYTHON) benchmarks/run.py
 
 clean: ## remove the environments and everything that was made
-	rm -rf $(VENV) .venv-bench dzarr-demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+	rm -rf $(VENV) .venv-bench .venv-new dzarr-demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis \
 		.import_linter_cache benchmarks/results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

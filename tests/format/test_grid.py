@@ -81,6 +81,13 @@ def rectilinear(*lengths: Any, kind: str = "inline") -> dict[str, Any]:
     return {"name": "rectilinear", "configuration": {"kind": kind, "chunk_shapes": list(lengths)}}
 
 
+def test_the_example_of_the_specification() -> None:
+    grid = parse_grid(rectilinear(4, [1, 2, 3], [[4, 2]], [[1, 3], 3], [4, 4, 4]), (6,) * 5)
+    assert cell_shape(grid) == (4, (1, 2, 3), (4, 4), (1, 1, 1, 3), (4, 4, 4))
+    assert counts(grid) == (2, 3, 2, 4, 2)  # the last one runs past the array by a whole chunk
+    assert parse_grid(rectilinear(), ()) == ()
+
+
 @pytest.mark.parametrize(
     ("document", "error"),
     [
@@ -107,3 +114,19 @@ def rectilinear(*lengths: Any, kind: str = "inline") -> dict[str, Any]:
 def test_grid_documents_that_are_refused(document: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         parse_grid(document, (10,))
+
+
+def test_axes_share_the_limit_of_explicit_chunks() -> None:
+    """Sixty-four axes of a million cells each would take gigabytes before anybody asked for them."""
+    half = MAX_CELLS // 2 + 1
+    parse_grid(rectilinear([[1, half]], [10]), (10, 10))
+    with pytest.raises(UnsupportedError, match="too many explicit chunks"):
+        parse_grid(rectilinear([[1, half]], [[1, half]]), (10, 10))
+
+
+@given(axes(), st.integers(0, 60), st.integers(0, 60))
+def test_starts_and_lengths_of_many_cells(axis: Axis, first: int, stop: int) -> None:
+    first, stop = min(first, axis.count), min(stop, axis.count)
+    assert axis.starts(first, stop).tolist() == [axis.start(k) for k in range(first, stop)]
+    assert set(axis.lengths) == {axis.length(k) for k in range(axis.count)} or axis.count == 0
+    assert list(axis.lengths) == sorted(set(axis.lengths))

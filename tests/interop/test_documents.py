@@ -23,9 +23,9 @@ TYPES: list[tuple[str, list[Any]]] = [
     *[(f"u{n}", [0, 2 ** (8 * n) - 1]) for n in (1, 2, 4, 8)],
     *[(f"f{n}", [0.0, -0.0, 0.1, float("nan"), float("inf"), float("-inf"), 6e-8]) for n in (2, 4, 8)],
     *[(f"c{n}", [0, 1 - 2j, complex(float("nan"), float("-inf")), complex(-0.0, 0.1)]) for n in (8, 16)],
-    ("M8[ns]", [np.datetime64("NaT"), np.datetime64("2020-02-29", "ns")]),
-    ("M8[10s]", [np.datetime64("NaT"), np.datetime64(0, "10s")]),
-    ("m8[D]", [np.timedelta64("NaT"), np.timedelta64(-3, "D")]),
+    ("M8[ns]", [np.datetime64("NaT", "ns"), np.datetime64("2020-02-29", "ns")]),
+    ("M8[10s]", [np.datetime64("NaT", "10s"), np.datetime64(0, "10s")]),
+    ("m8[D]", [np.timedelta64("NaT", "D"), np.timedelta64(-3, "D")]),
     ("S4", [b"", b"ab", b"abcd"]),
     ("U3", ["", "é", "abc"]),
 ]

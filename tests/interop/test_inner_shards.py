@@ -15,14 +15,18 @@ import dzarr
 BYTES = {"name": "bytes", "configuration": {"endian": "little"}}
 ZSTD = {"name": "zstd", "configuration": {"level": 1, "checksum": False}}
 CRC = {"name": "crc32c"}
+BIG = {"name": "bytes", "configuration": {"endian": "big"}}
+ROLL = {"name": "transpose", "configuration": {"order": [2, 0, 1]}}
 SWAP = {"name": "transpose", "configuration": {"order": [1, 0]}}
 
 
-def sharding(chunk: list[int], codecs: list[Any], location: str = "end") -> dict[str, Any]:
+def sharding(
+    chunk: list[int], codecs: list[Any], location: str = "end", index_codecs: list[Any] | None = None
+) -> dict[str, Any]:
     configuration = {
         "chunk_shape": chunk,
         "codecs": codecs,
-        "index_codecs": [BYTES, CRC],
+        "index_codecs": index_codecs or [BYTES, CRC],
         "index_location": location,
     }
     return {"name": "sharding_indexed", "configuration": configuration}
@@ -32,6 +36,10 @@ CHAINS = {
     "transpose between": [sharding([6, 4], [SWAP, sharding([2, 3], [BYTES, ZSTD])])],
     "checksum around the inner": [sharding([6, 4], [sharding([2, 2], [BYTES, ZSTD], "start"), CRC])],
     "compressed inner": [sharding([6, 4], [sharding([2, 2], [BYTES]), ZSTD])],
+    "three levels": [sharding([6, 6], [sharding([6, 3], [sharding([2, 3], [BYTES, ZSTD])], "start")])],
+    "indexes of every kind": [
+        sharding([6, 4], [sharding([3, 4], [BYTES], index_codecs=[BIG])], "start", index_codecs=[ROLL, BIG, CRC, CRC])
+    ],
     "transposes at every level": [SWAP, sharding([6, 4], [SWAP, sharding([2, 3], [SWAP, BYTES, ZSTD])]), ZSTD],
 }
 
