@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+import dzarr
 from dzarr.casting import fitting
-from dzarr.errors import DTypeError, RegionError
+from dzarr.errors import DTypeError, MetadataError, RegionError
 from dzarr.format.elements import OBJECT, TEXT
 from dzarr.format.small import SMALL
+from dzarr.io.memory import MemoryStore
 
 
 def fitted(values: Any, dtype: Any, shape: tuple[int, ...] = (3,)) -> list[Any]:
@@ -188,9 +190,10 @@ def pair(n: object = 1, x: object = 0.1, k: object = 3, s: object = b"ab", m: ob
 
 
 @pytest.mark.parametrize(
-    "lost", [{"n": 1.5}, {"n": 70000}, {"n": None}, {"k": -1}, {"k": 256}, {"s": b"abc"}, {"s": "abc"}, {"m": (1, 2.5)}],
+    "lost",
+    [{"n": 1.5}, {"n": 70000}, {"n": None}, {"k": -1}, {"k": 256}, {"s": b"abc"}, {"s": "abc"}, {"m": (1, 2.5)}],
     ids=str,
-)  # fmt: skip
+)
 def test_nothing_is_lost_in_the_fields_of_a_structure(lost: dict[str, object]) -> None:
     whole = fitting(pair(), (2,), PAIR)
     assert whole.dtype == PAIR

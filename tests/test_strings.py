@@ -426,3 +426,9 @@ def test_a_group_requires_text() -> None:
     assert group.require_array("a", shape=(3,), dtype=str).dtype == TEXT
     with pytest.raises(dzarr.DTypeError):
         group.require_array("a", shape=(3,), dtype="i4")
+
+
+def test_text_codecs_hold_no_bytes() -> None:
+    for codec in ("vlen-utf8", "numcodecs.vlen-utf8"):
+        with pytest.raises(dzarr.MetadataError, match="can't hold this data type"):
+            dzarr.create(MemoryStore(), shape=(3,), dtype="bytes", codecs=[codec])

@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
+from dzarr.errors import DTypeError
 from dzarr.format import fills
 from dzarr.format.dtypes_v2 import name_v2, parse_v2
 from dzarr.format.dtypes_v3 import DataType, name_v3, parse_v3, register, style_v3
-from dzarr.errors import DTypeError
 from dzarr.format.elements import Endian, check_storable, in_order
 from dzarr.format.fills import OLD, PLAIN, DType, Scalar, Style, zero_d
 from dzarr.format.metadata import JSON
@@ -181,10 +181,8 @@ def _is_exact(scalar: Scalar, value: Any, dtype: DType) -> bool:
     small = small_of(dtype)
     if dtype.names is not None:
         value = value[()] if isinstance(value, np.ndarray) else value
-        parts = value if isinstance(value, (tuple, np.void)) else ()
-        return all(
-            _is_exact(scalar[name], part, dtype[name]) for name, part in zip(dtype.names, parts, strict=False)
-        )
+        parts: Any = value if isinstance(value, (tuple, np.void)) else ()
+        return all(_is_exact(scalar[name], part, dtype[name]) for name, part in zip(dtype.names, parts, strict=False))
     if dtype.subdtype is not None:
         # As lists: what a field of integers or text cuts off shows there, and what a field of floats rounds is fine.
         return dtype.base.kind not in "biuSU" or bool(np.array_equal(scalar, np.asarray(value)))

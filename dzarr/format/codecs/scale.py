@@ -51,6 +51,10 @@ class ScaleOffset(ArrayArray):
         offset, scale = _scalar("offset", self._json[0], kind, 0), _scalar("scale", self._json[1], kind, 1)
         if not float(scale):
             raise MetadataError(f"{NAME}: scale is wrong", found=0, expected="a number to divide by")
+        for key, value in (("offset", offset), ("scale", scale)):
+            if not np.isfinite(float(value)):
+                # No element would come back.
+                raise MetadataError(f"{NAME}: {key} is wrong", found=float(value), expected="a finite number")
         if isinstance(kind, Integers):
             return ScaleOffset(*self._json, OfIntegers(kind, int(offset), int(scale)))
         return ScaleOffset(*self._json, OfFloats(kind, offset, scale))

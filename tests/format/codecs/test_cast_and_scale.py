@@ -117,6 +117,8 @@ def test_small_types(dtype: str) -> None:
         ("u1", scale(scale=0.5), MetadataError, "scale"),
         ("u1", scale(scale=0), MetadataError, "scale"),
         ("f4", scale(scale=0.0), MetadataError, "scale"),
+        ("f4", scale(scale="NaN"), MetadataError, "scale is wrong"),
+        ("f4", scale(offset="Infinity"), MetadataError, "offset is wrong"),
         ("f4", scale(factor=1), MetadataError, "factor"),
         ("c8", scale(), UnsupportedError, "complex64"),
     ],
