@@ -123,9 +123,7 @@ class TableReferences:
         table = self._table(field, record)
         if table is None or at >= table.num_rows:
             return None
-        row = {
-            name: table[name][at].as_py() for name in _COLUMNS if name in table.schema.names
-        }
+        row = {name: table[name][at].as_py() for name in _COLUMNS if name in table.schema.names}
         raw, path = row.get("raw"), row.get("path")
         if raw is not None:
             return raw if isinstance(raw, bytes) else str(raw).encode()

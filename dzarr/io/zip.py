@@ -236,7 +236,7 @@ class ZipStore(ReadOnly):
         return self._raws(archive, [span], False)[0]
 
     def _raws(self, archive: _Archive, spans: Sequence[tuple[int, int]], lend: bool) -> tuple[Buffer, ...]:
-        return _raws(self.base, Want(self.key, tuple(spans), archive.pin, lend=lend))
+        return _raws(self.base, Want(self.key, tuple(spans), archive.pin, lend=lend), archive.nbytes)
 
     def head(self, key: str) -> tuple[int, Version] | None:
         """See `Store.head`. Asks whether the archive is still the one whose directory is known."""
@@ -259,7 +259,7 @@ class _Archive:
 
     def __init__(self, state: tuple[int, Version | None] | None, entries: dict[str, Entry]) -> None:
         self.state, self.entries = state, entries
-        self.pin = None if state is None else state[1]
+        self.nbytes, self.pin = (0, None) if state is None else state
         self.starts: dict[int, int] = {}
         """Where data begins, by the offsets of entries whose headers were read."""
 
@@ -312,8 +312,8 @@ def _read_archive(base: Store, key: str) -> _Archive:
             return _Archive(None, {})
         size, version = state
 
-        def read(start: int, stop: int, version: Version | None = version) -> Buffer:
-            return _raws(base, Want(key, ((start, stop),), version))[0]
+        def read(start: int, stop: int, version: Version | None = version, size: int = size) -> Buffer:
+            return _raws(base, Want(key, ((start, stop),), version), size)[0]
 
         try:
             return _Archive(state, read_directory(read, size, key))
@@ -322,9 +322,9 @@ def _read_archive(base: Store, key: str) -> _Archive:
     raise ConflictError(f"the archive changed {_ATTEMPTS} times while its directory was read", key=key)
 
 
-def _raws(base: Store, want: Want) -> tuple[Buffer, ...]:
+def _raws(base: Store, want: Want, nbytes: int) -> tuple[Buffer, ...]:
     ((_, parts),) = base.fetch([want])
-    if parts is None:
+    if parts is None or parts.size != nbytes:  # its size is all that tells versions apart in some stores
         raise VersionChanged(want.key)
     return parts.buffers
 

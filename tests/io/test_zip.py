@@ -38,7 +38,7 @@ from dzarr.errors import (
 from dzarr.io.local import LocalStore
 from dzarr.io.memory import MemoryStore
 from dzarr.io.open import open_store
-from dzarr.io.remote import RemoteStore
+from dzarr.io.remote import DIGESTED, RemoteStore
 from dzarr.io.store import TooLarge, VersionChanged, Want
 from dzarr.io.zip import ZipStore
 from dzarr.io.zip_records import directory_end, directory_entry, read_directory
@@ -221,6 +221,25 @@ def test_an_archive_that_is_replaced(tmp_path):
     path.unlink()
     assert store.head("zarr.json") is None
     assert list(store.list("")) == []
+
+
+def test_an_archive_that_is_replaced_where_nothing_has_a_version():
+    def archive(value, padding):
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w") as written:
+            written.writestr("pad", bytes(padding))
+            written.writestr("a", value * 100)
+        return file.getvalue()
+
+    base = RemoteStore("memory://replaced-archive")
+    base.set("x.zip", [archive(b"1", DIGESTED)])
+    store = ZipStore(base, "x.zip")
+    for value, padding in ((b"1", 0), (b"2", DIGESTED + 50), (b"3", DIGESTED + 7)):
+        if padding:
+            base.set("x.zip", [archive(value, padding)])
+        ((_, parts),) = store.fetch([Want("a", ((10, 20),))])
+        assert bytes(parts.buffers[0]) == value * 10
+    base.delete_dir("")
 
 
 def test_it_is_read_from_anywhere(tmp_path, web):
