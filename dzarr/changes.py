@@ -25,6 +25,7 @@ from dzarr.node import (
     Metadata,
     Node,
     check_new,
+    document_versions,
     documents_of,
     flag,
     implicit_group,
@@ -43,20 +44,23 @@ def create_node(store: Store, path: str, metadata: Metadata, *, overwrite: bool 
     overwrite = flag(overwrite, "overwrite")
     check_new(path)
     documents = {name: dumps(document) for name, document in documents_of(metadata).items()}
-    if not overwrite:
-        _refuse_implicit(store, path, metadata)
+    if metadata.zarr_format == 2 and isinstance(metadata, ArrayMetadata):
+        refuse_implicit(store, path)
     clear_place(store, path, overwrite=overwrite)
     make_parents(store, path, metadata.zarr_format)
     return publish(store, path, metadata, documents)
 
 
-def _refuse_implicit(store: Store, path: str, metadata: Metadata) -> None:
-    """Raise NodeExistsError where a v2 array would come upon a group without a document, which a v2 group may."""
-    if metadata.zarr_format == 2 and isinstance(metadata, ArrayMetadata) and implicit_group(store, path) is not None:
+def refuse_implicit(store: Store, path: str) -> None:
+    """Raise NodeExistsError where there is a group of v2 without a document: what it holds would be buried.
+
+    It isn't replaced either, as any folder that has arrays somewhere below looks like one.
+    """
+    if not any(document_versions(store, path)) and implicit_group(store, path) is not None:
         raise NodeExistsError(
             "there is a group already, without a document",
             key=path or "(the root)",
-            fix="pass overwrite=True to replace it, or choose another path",
+            fix="delete it first, or choose another path",
         )
 
 
@@ -119,20 +123,28 @@ def make_parents(store: Store, path: str, zarr_format: Any) -> None:
 
 def delete_node(store: Store, path: str) -> None:
     """Remove a node and all below it: documents first, so that nobody opens what is half gone."""
-    for key in _unpublish(store, path):
-        store.delete(key)
-    doomed = getattr(store, "delete_dir", None)
-    if doomed is not None:
-        doomed(path)
-        return
-    for key in list(store.list(path)):
-        store.delete(key)
+    below = _documents_below(store, path)
+    _unpublish(store, path)
+    try:
+        refresh_records(store, path)
+    finally:  # a record that can't be read must not leave the node half gone
+        for key in below:
+            store.delete(key)
+        doomed = getattr(store, "delete_dir", None)
+        if doomed is not None:
+            doomed(path)
+        else:
+            for key in list(store.list(path)):
+                store.delete(key)
 
 
 def empty_node(store: Store, path: str, before: Callable[[], None]) -> None:
     """As `delete_node`, but what is dzarr's own stays; `before` is called ahead of each removal, and may raise."""
     before()
-    for key in _unpublish(store, path):
+    below = _documents_below(store, path)
+    _unpublish(store, path)
+    refresh_records(store, path)
+    for key in below:
         before()
         store.delete(key)
     doomed = getattr(store, "delete_dir", None)
@@ -146,19 +158,16 @@ def empty_node(store: Store, path: str, before: Callable[[], None]) -> None:
         store.delete(key)
 
 
-def _unpublish(store: Store, path: str) -> list[str]:
-    """Remove a node's documents; return the keys of those below it, which have to go before anything else.
-
-    A folder of v2 that still held nodes would be a group all the same.
-    """
-    below = _documents_below(store, path)
+def _unpublish(store: Store, path: str) -> None:
     for name in ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"):
         store.delete(key_in(path, name))
-    refresh_records(store, path)
-    return below
 
 
 def _documents_below(store: Store, path: str) -> list[str]:
+    """Return the keys of all documents below a group, which go before anything else does.
+
+    A folder of v2 that still held nodes would be a group all the same.
+    """
     with suppress(DzarrError):  # what can't be read can still be removed
         node = published_node(store, path)
         if node is not None and isinstance(node.metadata, ArrayMetadata):
@@ -214,6 +223,7 @@ def move_node(store: Store, source: str, target: str) -> None:
     node = read_node(store, source)
     check_new(target)
     clear_place(store, target, overwrite=False)
+    refuse_implicit(store, target)
     make_parents(store, target, node.metadata.zarr_format)
     keys = sorted(store.list(source), key=lambda key: key.rpartition("/")[2] in DOCUMENTS)
     own = {key_in(source, name) for name in DOCUMENTS}
@@ -223,8 +233,10 @@ def move_node(store: Store, source: str, target: str) -> None:
             store.set(target + key[len(source) :], [answer[0]])
     # The moved node's own documents come last of all: until then there is nothing at the new place.
     _publish_copies(store, sorted(own.intersection(keys), reverse=True), source, target)
-    refresh_records(store, target, deep=True)
-    delete_node(store, source)
+    try:
+        refresh_records(store, target, deep=True)
+    finally:  # the new place is whole, whatever is wrong with a record
+        delete_node(store, source)
 
 
 def _publish_copies(store: Store, keys: Sequence[str], source: str, target: str) -> None:

@@ -28,7 +28,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dzarr.changes import clear_place, empty_node, make_parents, publish
+from dzarr.changes import clear_place, empty_node, make_parents, publish, refuse_implicit
 from dzarr.consolidated import ancestors
 from dzarr.errors import ConflictError, DzarrError, NodeExistsError, NodeTypeError
 from dzarr.format.canonical import canonical, digest, from_canonical
@@ -195,12 +195,18 @@ def _claim(place: Place) -> Fence:
     raise NodeExistsError("others begin to write here at the same time", key=place.path or "/")
 
 
+def _refuse_implicit(place: Place) -> None:
+    if from_canonical(place.document).zarr_format == 2:
+        refuse_implicit(place.store, place.path)
+
+
 def _refuse(place: Place, claim: dict[str, Any], version: Version | None) -> None:
     """Raise where the place can't be had."""
     for above in ancestors(place.path):
         node = published_node(place.store, above)
         if node is not None and isinstance(node.metadata, ArrayMetadata):
             raise NodeTypeError("an array holds no members", key=above or "(the root)", fix="choose a path outside it")
+    _refuse_implicit(place)
     if place.overwrite:
         now = document_versions(place.store, place.path)
         if place.replaces is not None and any(now) and now != place.replaces:

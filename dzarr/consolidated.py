@@ -12,7 +12,6 @@ record is read, *then* the member, and the record is put back only if it is stil
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any, TypeGuard
 
 from dzarr.errors import ConflictError, MetadataError
@@ -65,14 +64,19 @@ def refresh_records(store: Store, path: str, *, deep: bool = False) -> None:
 
     Where no group is at `path`, whatever the records say of all below it goes. Groups on the way to it that a record
     lacks are put in: other readers open no record that has a member and not the group that it is in. `deep` reads the
-    documents of all below `path` too.
+    documents of all below `path` too. Raises MetadataError for a record that can't be read, once all others are done.
     """
+    broken: MetadataError | None = None
     for group in (path, *ancestors(path)):
         inner = path[len(group) :].lstrip("/")
         changes = {".zmetadata": _refresh_v2, "zarr.json": _refresh_v3}
         for name, change in changes.items() if inner else [(".zmetadata", _refresh_v2)]:
-            with suppress(MetadataError):  # a record that can't be read tells nobody anything, and stops nobody
+            try:
                 change_document(store, _join(group, name), _bound(change, store, group, inner, deep))
+            except MetadataError as error:
+                broken = broken or error
+    if broken is not None:
+        raise broken
 
 
 def _bound(change: Any, store: Store, group: str, inner: str, deep: bool) -> Change:
@@ -161,10 +165,23 @@ def _refresh_v2(document: dict[str, JSON], inner: str, read: Read, deep: bool) -
             if entry not in fresh and (entry not in kept or array in kept):
                 kept.pop(array, None)
                 found = {name: member for name, member in read(above, False).items() if name in V2_DOCUMENTS}
-                found.setdefault(".zgroup", {"zarr_format": 2})  # a folder that holds nodes is a group
+                if ".zarray" not in found:
+                    found.setdefault(".zgroup", {"zarr_format": 2})  # a folder that holds nodes is a group
                 fresh |= {f"{above}/{name}": member for name, member in found.items()}
     kept = {key: member for key, member in kept.items() if key not in fresh}
+    if not fresh:
+        _drop_emptied(kept, inner, read)
     return unless_same(document, with_entries(document, kept, fresh))
+
+
+def _drop_emptied(kept: dict[str, JSON], inner: str, read: Read) -> None:
+    """Take out the groups without documents above a node that is gone, where they hold nothing else."""
+    for above in list(ancestors(inner))[:-1]:
+        own = {f"{above}/{name}" for name in V2_DOCUMENTS}
+        if any(key.startswith(f"{above}/") and key not in own for key in kept) or ".zgroup" in read(above, False):
+            return
+        for key in own:
+            kept.pop(key, None)
 
 
 def _stale(inner: str, below: bool) -> Callable[[str], bool]:

@@ -64,6 +64,8 @@ class Group(Mapping[str, Any]):
         self._consolidated = consolidated
         self._attributes: Attributes | None = None
         self._unread = False
+        self._home = node.path if node.record is None else node.record.root
+        self._home_format = node.metadata.zarr_format if node.record is None else node.record.zarr_format
 
     @property
     def path(self) -> str:
@@ -296,24 +298,34 @@ class Group(Mapping[str, Any]):
 
     def refresh(self) -> Group:
         """Read the group's document again, and its consolidated record, in place. Returns the handle itself."""
-        node = open_node(
-            self._node.store, self.path, self.zarr_format, consolidated=self._consolidated, own=self._writable
-        )
-        self._node = verified(node) if self._consolidated == "verify" else node
+        self._node = self._found_again()
         self._attributes, self._unread = None, False
         return self
+
+    def _found_again(self) -> Node:
+        """Return the group as it is now, by way of the group above whose record has it, if there is one."""
+        store, own, consolidated = self._node.store, self._writable, self._consolidated
+        home = open_node(store, self._home, self._home_format, consolidated=consolidated, own=own)
+        if consolidated == "verify":
+            verified(home)
+        if self._home == self.path:
+            return home
+        node = member_at(home, self.path, own=own, consolidated=consolidated)
+        if node is None:
+            raise NodeNotFoundError("the group is gone", key=self.path, fix="open what is there now, or create it")
+        return node
 
     def with_options(self, **changes: Any) -> Group:
         """Return the same group with other options, by name: see ``dzarr.Options``."""
         options, node = changed(self._options, changes), self._node
         node = replace(node, store=obeying(node.store, options, changes))
         group = Group(node, options, writable=self._writable, consolidated=self._consolidated)
-        group._unread = self._unread
+        group._unread, group._home, group._home_format = self._unread, self._home, self._home_format
         return group
 
     def __reduce__(self) -> tuple[Any, ...]:
-        node = self._node
-        return _revive, (node.store, self.path, self.zarr_format, self._options, self._writable, self._consolidated)
+        how = self._options, self._writable, self._consolidated, self._home, self._home_format
+        return _revive, (self._node.store, self.path, self.zarr_format, *how)
 
     # People
 
@@ -378,10 +390,17 @@ def _unreadable(name: str, error: DzarrError) -> TreeNode:
 
 
 def _revive(
-    store: Store, path: str, zarr_format: Literal[2, 3], options: Options, writable: bool, consolidated: Any
+    store: Store,
+    path: str,
+    zarr_format: Literal[2, 3],
+    options: Options,
+    writable: bool,
+    consolidated: Any,
+    home: str,
+    home_format: Literal[2, 3],
 ) -> Group:
     group = Group(
         Node(store, path, GroupMetadata(zarr_format), None), options, writable=writable, consolidated=consolidated
     )
-    group._unread = True
+    group._unread, group._home, group._home_format = True, home, home_format
     return group

@@ -193,7 +193,8 @@ def differences(store: Store, record: Record) -> list[str]:
             lines += _compare(record, {_join(inner, name): doc for name, doc in documents.items()}, told)
         else:
             lines += _compare(record, {inner: documents["zarr.json"]}, told)
-    return lines + [f"{name}: in the record, and not there" for name in sorted(told)]
+    left = (name for name in sorted(told) if not _says_nothing(name, told[name]))
+    return lines + [f"{name}: in the record, and not there" for name in left]
 
 
 def _told(record: Record) -> dict[str, JSON]:
@@ -213,7 +214,8 @@ def _compare(record: Record, true: Mapping[str, dict[str, JSON]], told: dict[str
             path, _, last = name.rpartition("/")
             if last == ".zgroup" and document == {"zarr_format": 2} and record.documents(path) is not None:
                 continue  # a group without a document has none in the record either
-            yield f"{name}: not in the record"
+            if not _says_nothing(name, document):
+                yield f"{name}: not in the record"
             continue
         entry = told.pop(name)
         if isinstance(entry, dict) and not name.endswith(".zattrs"):
@@ -222,6 +224,11 @@ def _compare(record: Record, true: Mapping[str, dict[str, JSON]], told: dict[str
             yield f"{name}: {_difference(entry, document)}"
         elif record.sums and record.sums.get(name) not in (None, check_sum(document)):
             yield f"{name}: the checksum in the record is another document's"
+
+
+def _says_nothing(name: str, document: JSON) -> bool:
+    """Return whether a document is as good as none: attributes that are empty."""
+    return name.rpartition("/")[2] == ".zattrs" and document == {}
 
 
 def _same_array(entry: JSON, document: Mapping[str, JSON]) -> bool:

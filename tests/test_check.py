@@ -515,6 +515,31 @@ def test_folders_that_cannot_be_listed_hide_no_others(tmp_path: Path) -> None:
     assert report.tally.objects == 2
 
 
+@pytest.mark.parametrize("place", ["a/x", "a/c/up", "stray/up", "broken/up"])
+def test_links_that_lead_back_from_where_no_member_is(tmp_path: Path, place: str) -> None:
+    dzarr.create_group(tmp_path)
+    filled(tmp_path, "a", shape=(4,), dtype="i4", chunks=(2,))
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    if place.startswith("broken"):
+        (tmp_path / "broken/zarr.json").write_text("{")
+    for name in (place, f"{place}2"):
+        (tmp_path / name).symlink_to(tmp_path)
+    report = check(tmp_path)
+    assert report.tally.arrays == 1
+    assert {finding.key for finding in report.findings if finding.code == "not-checked"} >= {place}
+    assert {finding.code for finding in report.findings} <= {"not-checked", "stray", "document-broken"}
+
+
+def test_empty_attributes_are_as_good_as_none(tmp_path: Path) -> None:
+    dzarr.create_group(tmp_path, zarr_format=2)
+    filled(tmp_path, "a", shape=(4,), dtype="i4", chunks=(2,), zarr_format=2)
+    zarr.consolidate_metadata(tmp_path, zarr_format=2)
+    assert not seen(check(tmp_path))
+    dzarr.consolidate(tmp_path)
+    (tmp_path / "a/.zattrs").write_text("{}")
+    assert not seen(check(tmp_path))
+
+
 def test_links_that_lead_back_are_followed_once(tmp_path: Path) -> None:
     hierarchy(tmp_path, 3)
     dzarr.create_group(tmp_path / "t")

@@ -98,6 +98,22 @@ def test_a_group_without_a_document_gets_one_with_its_first_attribute(bare: Stor
     assert dict(dzarr.open_group(bare, path="s/deep").attrs) == {"title": "no group", "more": 1}
 
 
+def test_nothing_is_put_over_a_group_without_a_document(bare: Store) -> None:
+    g = dzarr.open_group(bare, "r+")
+    for overwrite in (False, True):
+        with pytest.raises(NodeExistsError, match=r"without a document.*'s'"):
+            g.create_array("s", overwrite=overwrite, **SMALL)
+        with pytest.raises(NodeExistsError, match=r"without a document.*'s'"):
+            dzarr.store(np.arange(3), bare, path="s", zarr_format=2, overwrite=overwrite)
+    with pytest.raises(NodeExistsError, match=r"without a document.*'s'"):
+        g.move("a", "s")
+    assert list(g) == ["a", "s"]
+    assert g["s/deep/b"].shape == (4,)
+    del g["s"]
+    g.move("a", "s")
+    assert list(g) == ["s"]
+
+
 def test_a_group_without_a_document_can_be_made_one_but_not_an_array(bare: Store) -> None:
     g = dzarr.open_group(bare, "r+")
     with pytest.raises(NodeExistsError, match=r"without a document.*'s'"):

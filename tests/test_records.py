@@ -579,3 +579,118 @@ def look_around(g: dzarr.Group) -> None:
     for name in [*g, "a", "s/b", "x"]:
         with suppress(dzarr.DzarrError):
             assert g[name].path
+
+
+# Records put right, whatever others did behind them
+
+
+def behind(tree: Path, form: int, path: str, kind: str = "array") -> None:
+    """Make a node as others do, the record left as it is."""
+    if kind == "array":
+        zarr.create_array(tree, name=path, shape=(3,), dtype="u1", zarr_format=form)  # type: ignore[arg-type]
+    else:
+        zarr.create_group(tree, path=path, zarr_format=form)  # type: ignore[arg-type]
+
+
+def told_truly(tree: Path, form: int) -> set[str]:
+    """Return the members that zarr-python finds in the record, which must be all that there are."""
+    dzarr.open_group(tree, consolidated="verify")
+    found = {
+        use: {name for name, _ in zarr.open_group(tree, mode="r", zarr_format=form, use_consolidated=use).members(None)}  # type: ignore[arg-type]
+        for use in (True, False)
+    }
+    assert found[True] == found[False]
+    return found[True]
+
+
+def test_a_member_in_a_group_that_the_record_lacks(tree: Path, form: int) -> None:
+    behind(tree, form, "new/a")
+    behind(tree, form, "other/deep", "group")
+    g = dzarr.open_group(tree, "r+")
+    assert g["new/a"].shape == (3,)
+    g.create_array("other/deep/b", **SMALL)
+    assert {"new", "new/a", "other", "other/deep", "other/deep/b"} <= told_truly(tree, form)
+
+
+def test_an_array_in_the_place_of_a_group_has_nothing_below_it(tree: Path, form: int) -> None:
+    shutil.rmtree(tree / "s")
+    behind(tree, form, "s")
+    assert dzarr.open_group(tree, "r+")["s"].shape == (3,)
+    assert told_truly(tree, form) == {"a", "s"}
+
+
+def test_a_change_reaches_the_records_inside_records(tmp_path: Path) -> None:
+    g = dzarr.create_group(tmp_path)
+    for name in ("s/a", "s/b"):
+        g.create_array(name, **SMALL)
+    documents = {name: json.loads((tmp_path / name / "zarr.json").read_text()) for name in ("s", "s/a", "s/b")}
+    inner = {"kind": "inline", "metadata": {name: documents[f"s/{name}"] for name in ("a", "b")}}
+    outer = {"kind": "inline", "metadata": {"s": documents["s"] | {"consolidated_metadata": inner}}}
+    root = json.loads((tmp_path / "zarr.json").read_text())
+    (tmp_path / "zarr.json").write_text(json.dumps(root | {"consolidated_metadata": outer}))
+    del dzarr.open_group(tmp_path, "r+")["s/a"]
+    assert list(dzarr.open_group(tmp_path, consolidated="verify")["s"]) == ["b"]
+
+
+@pytest.mark.parametrize("consolidated", [None, True, "verify"])
+def test_a_group_below_the_record_travels_and_is_refreshed(tree: Path, form: int, consolidated: Any) -> None:
+    inner = dzarr.open_group(tree, consolidated=consolidated)["s"]
+    shutil.rmtree(tree / "s/empty")
+    dzarr.consolidate(tree)
+    assert list(pickle.loads(pickle.dumps(inner))) == ["b", "deep"]
+    assert list(inner.with_options(threads=1).refresh()) == ["b", "deep"]
+    assert list(inner) == ["b", "deep", "empty"]
+    assert list(inner.refresh()) == ["b", "deep"]
+    (tree / "s/zarr.json" if form == 3 else tree / "s/.zgroup").unlink()
+    shutil.rmtree(tree / "s")
+    dzarr.consolidate(tree)
+    with pytest.raises(NodeNotFoundError, match=r"gone.*'s'"):
+        inner.refresh()
+
+
+def test_empty_attributes_are_as_good_as_none(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    dzarr.create_group(store, zarr_format=2).create_array("a", **SMALL)
+    zarr.consolidate_metadata(tmp_path, zarr_format=2)
+    assert json.loads((tmp_path / ".zmetadata").read_text())["metadata"]["a/.zattrs"] == {}
+    dzarr.open_group(tmp_path, consolidated="verify")
+    dzarr.consolidate(tmp_path)
+    (tmp_path / "a/.zattrs").write_text("{}")
+    dzarr.open_group(tmp_path, consolidated="verify")
+
+
+def bare_groups(folder: Path) -> None:
+    """Two groups of v2 without documents, one in the other, with an array; in a record."""
+    dzarr.create_group(folder, zarr_format=2).create_array("g/h/a", **SMALL)
+    for name in ("g", "g/h"):
+        (folder / name / ".zgroup").unlink()
+    dzarr.consolidate(folder)
+
+
+def test_the_entry_of_a_group_without_a_document_follows(tmp_path: Path) -> None:
+    bare_groups(tmp_path)
+    (tmp_path / "g/.zattrs").write_text('{"k": 1}')
+    assert dict(dzarr.open_group(tmp_path, "r+")["g"].attrs) == {"k": 1}
+    assert list(dzarr.open_group(tmp_path, consolidated="verify")["g/h"]) == ["a"]
+    others = zarr.open_consolidated(tmp_path, zarr_format=2)
+    assert {name for name, _ in others.members(None)} == {"g", "g/h", "g/h/a"}
+
+
+def test_groups_without_documents_go_with_the_last_that_they_hold(tmp_path: Path) -> None:
+    bare_groups(tmp_path)
+    del dzarr.open_group(tmp_path, "r+")["g/h/a"]
+    assert list(dzarr.open_group(tmp_path, consolidated="verify")) == []
+
+
+def test_a_broken_record_leaves_nothing_half_done(tmp_path: Path, form: int) -> None:
+    g = dzarr.create_group(tmp_path, zarr_format=form)
+    for name in ("s/a", "t/b"):
+        g.create_array(name, **SMALL)[:] = 1
+    (tmp_path / ".zmetadata").write_text("{")
+    with pytest.raises(MetadataError, match=r"\.zmetadata"):
+        del g["s"]
+    assert not (tmp_path / "s").exists()
+    with pytest.raises(MetadataError, match=r"\.zmetadata"):
+        g.move("t", "u")
+    assert not (tmp_path / "t").exists()
+    assert dzarr.open_group(tmp_path, consolidated=False)["u/b"].read().tolist() == [1] * 4

@@ -9,7 +9,7 @@ yielded, to be looked at by whoever asks for the next.
 """
 
 # Paths are strings here, as in stores.
-# ruff: noqa: PTH114, PTH118
+# ruff: noqa: PTH118
 
 from __future__ import annotations
 
