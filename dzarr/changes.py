@@ -19,7 +19,7 @@ from dzarr.errors import ConflictError, DzarrError, NodeExistsError, NodeNotFoun
 from dzarr.format.documents import dumps, naming
 from dzarr.format.members import mapping
 from dzarr.format.metadata import JSON, ArrayMetadata, GroupMetadata
-from dzarr.io.store import Buffer, Store
+from dzarr.io.store import Buffer, Store, key_in
 from dzarr.node import (
     DOCUMENTS,
     Metadata,
@@ -29,7 +29,6 @@ from dzarr.node import (
     documents_of,
     flag,
     implicit_group,
-    key_in,
     published_node,
     read_node,
 )

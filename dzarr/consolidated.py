@@ -19,7 +19,7 @@ from dzarr.format.documents import dumps, loads, naming
 from dzarr.format.metadata import JSON
 from dzarr.format.records import INLINE, V2_DOCUMENTS, alone, flat_members, text_of, with_entries
 from dzarr.io.contend import Tries
-from dzarr.io.store import Store
+from dzarr.io.store import Store, key_in
 
 PATIENCE = 60.0
 """Seconds that a change of a document is tried for, while others keep changing it."""
@@ -72,7 +72,7 @@ def refresh_records(store: Store, path: str, *, deep: bool = False) -> None:
         changes = {".zmetadata": _refresh_v2, "zarr.json": _refresh_v3}
         for name, change in changes.items() if inner else [(".zmetadata", _refresh_v2)]:
             try:
-                change_document(store, _join(group, name), _bound(change, store, group, inner, deep))
+                change_document(store, key_in(group, name), _bound(change, store, group, inner, deep))
             except MetadataError as error:
                 broken = broken or error
     if broken is not None:
@@ -93,7 +93,7 @@ def _documents(store: Store, path: str, deep: bool) -> Members:
         names = [key[len(path) :].lstrip("/") for key in store.list(path) if key.rpartition("/")[2] in _NODES]
     found: Members = {}
     for name in names:
-        answer = store.get(_join(path, name))
+        answer = store.get(key_in(path, name))
         if answer is None:
             continue
         try:
@@ -101,10 +101,6 @@ def _documents(store: Store, path: str, deep: bool) -> Members:
         except MetadataError:
             continue
     return found
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}/{name}" if path else name
 
 
 def ancestors(path: str) -> Iterator[str]:
@@ -127,7 +123,7 @@ def _refresh_v3(document: dict[str, JSON], inner: str, read: Read, deep: bool) -
     documents = read(inner, deep)
     stale = _stale(inner, deep or not _is_group(documents.get("zarr.json")))
     fresh: dict[str, JSON] = {
-        _join(inner, name.removesuffix("zarr.json")).rstrip("/"): alone(member)
+        key_in(inner, name.removesuffix("zarr.json")).rstrip("/"): alone(member)
         for name, member in documents.items()
         if name.rpartition("/")[2] == "zarr.json"
     }
@@ -154,9 +150,9 @@ def _refresh_v2(document: dict[str, JSON], inner: str, read: Read, deep: bool) -
         return None
     documents = read(inner, deep)
     stale = _stale(inner, deep or (".zgroup" not in documents and bool(inner)))
-    own = {_join(inner, name) for name in V2_DOCUMENTS}
+    own = {key_in(inner, name) for name in V2_DOCUMENTS}
     fresh: dict[str, JSON] = {
-        _join(inner, name): member for name, member in documents.items() if name.rpartition("/")[2] in V2_DOCUMENTS
+        key_in(inner, name): member for name, member in documents.items() if name.rpartition("/")[2] in V2_DOCUMENTS
     }
     kept = {key: member for key, member in members.items() if key not in own and not stale(key)}
     for key in [key for key in fresh if not key.endswith(".zattrs")]:

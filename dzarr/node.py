@@ -29,7 +29,7 @@ from dzarr.format.metadata import JSON, ArrayMetadata, GroupMetadata
 from dzarr.format.records import INLINE, Record, inline_record
 from dzarr.io.n5 import n5_above, n5_here
 from dzarr.io.paths import HIDDEN, OWN
-from dzarr.io.store import Store, Version, Want, check_key
+from dzarr.io.store import Store, Version, Want, check_key, key_in
 from dzarr.options import Options
 
 Metadata = ArrayMetadata | GroupMetadata
@@ -241,11 +241,6 @@ def _holds_v2(store: Store, path: str) -> bool:
 def _load(store: Store, key: str) -> dict[str, JSON] | None:
     answer = store.get(key)
     return None if answer is None else loads(answer[0], key)
-
-
-def key_in(path: str, name: str) -> str:
-    """Return the key of the document `name` of the node at `path`."""
-    return f"{path}/{name}" if path else name
 
 
 def _what_is_there(store: Store, path: str) -> str:

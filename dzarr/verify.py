@@ -19,7 +19,7 @@ from dzarr.format.documents import loads, naming
 from dzarr.format.members import shown
 from dzarr.format.metadata import JSON
 from dzarr.format.records import INLINE, Record, alone, check_sum, text_of, with_entries
-from dzarr.io.store import Store
+from dzarr.io.store import Store, key_in
 from dzarr.node import Node, implicit_group, join
 
 _LONG = 60
@@ -36,9 +36,9 @@ def write_record(store: Store, path: str, zarr_format: int) -> None:
     if not store.can.list:
         raise UnsupportedError("a store that can't be listed can't be consolidated", key=path or "/", found=store.token)
     key, change = (
-        (_join(path, "zarr.json"), _inline(store, path))
+        (key_in(path, "zarr.json"), _inline(store, path))
         if zarr_format == 3
-        else (_join(path, ".zmetadata"), _zmetadata(store, path))
+        else (key_in(path, ".zmetadata"), _zmetadata(store, path))
     )
     for _ in range(2):
         change_document(store, key, change)
@@ -47,7 +47,7 @@ def write_record(store: Store, path: str, zarr_format: int) -> None:
 def _inline(store: Store, path: str) -> Callable[[dict[str, JSON]], dict[str, JSON] | None]:
     def change(document: dict[str, JSON]) -> dict[str, JSON] | None:
         if not document:
-            raise NodeNotFoundError("the group is gone", key=_join(path, "zarr.json"))
+            raise NodeNotFoundError("the group is gone", key=key_in(path, "zarr.json"))
         v3.parse_group(alone(document))
         record = document.get(INLINE)
         place = record if isinstance(record, dict) and record.get("kind") == "inline" else {}
@@ -74,7 +74,7 @@ def _entries(store: Store, path: str, zarr_format: int) -> Documents:
             documents.message = f"a member can't be consolidated: {documents.message}"
             raise documents
         for name, document in documents.items():
-            entries[inner if zarr_format == 3 else _join(inner, name)] = document
+            entries[inner if zarr_format == 3 else key_in(inner, name)] = document
     return entries
 
 
@@ -91,7 +91,7 @@ def walk(store: Store, path: str, zarr_format: int) -> Iterator[tuple[str, Docum
     while waiting:
         folder = waiting.pop()
         for name in sorted(name[:-1] for name in store.list_dir(folder) if name.endswith("/")):
-            below = _join(folder, name)
+            below = key_in(folder, name)
             inner = below[len(path) :].lstrip("/")
             try:
                 join("", inner)
@@ -108,10 +108,10 @@ def walk(store: Store, path: str, zarr_format: int) -> Iterator[tuple[str, Docum
 def _node(store: Store, path: str, zarr_format: int) -> Documents | None:
     documents = _read(store, path, zarr_format)
     if zarr_format == 3 and documents:
-        with naming(_join(path, "zarr.json")):
+        with naming(key_in(path, "zarr.json")):
             _parses(lambda: v3.parse(documents["zarr.json"]))
     elif documents.keys() - {".zattrs"}:
-        with naming(_join(path, ".zarray" if ".zarray" in documents else ".zgroup")):
+        with naming(key_in(path, ".zarray" if ".zarray" in documents else ".zgroup")):
             _parses(lambda: _parse_v2(documents))
     elif zarr_format == 2 and implicit_group(store, path) is not None:
         return documents | {".zgroup": {"zarr_format": 2}}
@@ -126,9 +126,9 @@ def _read(store: Store, path: str, zarr_format: int) -> Documents:
     for name in ("zarr.json",) if zarr_format == 3 else (".zarray", ".zgroup", ".zattrs"):
         if name == ".zgroup" and ".zarray" in documents:
             continue
-        answer = store.get(_join(path, name))
+        answer = store.get(key_in(path, name))
         if answer is not None:
-            document = loads(answer[0], _join(path, name))
+            document = loads(answer[0], key_in(path, name))
             documents[name] = alone(document) if zarr_format == 3 else document
     return documents
 
@@ -146,9 +146,9 @@ def _parses(parse: Callable[[], Any]) -> None:
 
 def _refuse_other(store: Store, path: str, zarr_format: int) -> None:
     for name in ("zarr.json",) if zarr_format == 2 else (".zarray", ".zgroup"):
-        if store.head(_join(path, name)) is not None:
+        if store.head(key_in(path, name)) is not None:
             raise UnsupportedError(
-                f"a member of another format, in a record of format {zarr_format}", key=_join(path, name)
+                f"a member of another format, in a record of format {zarr_format}", key=key_in(path, name)
             )
 
 
@@ -190,7 +190,7 @@ def differences(store: Store, record: Record) -> list[str]:
             told = {name: entry for name, entry in told.items() if name not in _names(inner, record.zarr_format)}
             continue
         if record.zarr_format == 2:
-            lines += _compare(record, {_join(inner, name): doc for name, doc in documents.items()}, told)
+            lines += _compare(record, {key_in(inner, name): doc for name, doc in documents.items()}, told)
         else:
             lines += _compare(record, {inner: documents["zarr.json"]}, told)
     left = (name for name in sorted(told) if not _says_nothing(name, told[name]))
@@ -199,12 +199,12 @@ def differences(store: Store, record: Record) -> list[str]:
 
 def _told(record: Record) -> dict[str, JSON]:
     if record.zarr_format == 2:
-        return {_join(path, name): entry for path, docs in record.nodes.items() for name, entry in docs.items()}
+        return {key_in(path, name): entry for path, docs in record.nodes.items() for name, entry in docs.items()}
     return {path: documents["zarr.json"] for path, documents in record.nodes.items()}
 
 
 def _names(inner: str, zarr_format: int) -> set[str]:
-    return {inner} if zarr_format == 3 else {_join(inner, name) for name in (".zarray", ".zgroup", ".zattrs")}
+    return {inner} if zarr_format == 3 else {key_in(inner, name) for name in (".zarray", ".zgroup", ".zattrs")}
 
 
 def _compare(record: Record, true: Mapping[str, dict[str, JSON]], told: dict[str, JSON]) -> Iterator[str]:
@@ -254,7 +254,3 @@ def _difference(entry: JSON, document: Mapping[str, JSON]) -> str:
 def _text(value: JSON) -> str:
     text = shown(value)
     return text if len(text) <= _LONG else text[: _LONG - 3] + "..."
-
-
-def _join(path: str, name: str) -> str:
-    return "/".join(part for part in (path, name) if part)

@@ -14,14 +14,14 @@ from itertools import product
 from math import prod
 
 from dzarr.check.findings import MOST_ALIKE, Findings
-from dzarr.check.nodes import NAMES, NODES, Found, join
+from dzarr.check.nodes import NAMES, NODES, Found
 from dzarr.check.objects import Job
 from dzarr.format.grid import counts
 from dzarr.format.layout import Layout
 from dzarr.format.metadata import ArrayMetadata
 from dzarr.io.n5 import N5Store
 from dzarr.io.source import Source
-from dzarr.io.store import Store
+from dzarr.io.store import Store, key_in
 from dzarr.options import Options
 
 FOREIGN = frozenset({".nczarray", ".nczattr", ".nczgroup", "attributes.json"})
@@ -92,7 +92,7 @@ class Shelf:
         for coords in product(*map(range, self.grid)) if self._bits else ():
             at = self._flat(coords)
             if not self._bits[at >> 3] & (1 << (at & 7)):
-                key = join(self.path, self.metadata.keys.key(coords))
+                key = key_in(self.path, self.metadata.keys.key(coords))
                 findings.add("object-missing", self.path, key, "the object is missing")
                 named += 1
                 if named == MOST_ALIKE:

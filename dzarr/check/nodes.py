@@ -17,7 +17,7 @@ from dzarr.format.documents import loads, naming
 from dzarr.format.layout import Layout
 from dzarr.format.metadata import JSON, ArrayMetadata, GroupMetadata
 from dzarr.format.records import inline_record, zmetadata_record
-from dzarr.io.store import Buffer, Store
+from dzarr.io.store import Buffer, Store, key_in
 from dzarr.node import Metadata, find_node, layout_of
 from dzarr.options import Options
 
@@ -67,7 +67,7 @@ class Found:
 
     def key(self, name: str) -> str:
         """Return the key of `name` in this folder."""
-        return join(self.path, name)
+        return key_in(self.path, name)
 
     @property
     def document_key(self) -> str:
@@ -75,17 +75,12 @@ class Found:
         return next((self.key(name) for name in NODES if name in self.names), self.path or "/")
 
 
-def join(path: str, name: str) -> str:
-    """Return the key of `name` in the folder `path`."""
-    return f"{path}/{name}" if path else name
-
-
 def read_nodes(store: Store, path: str, options: Options, findings: Findings) -> Found:
     """Read the documents at `path`; what is wrong with them goes to `findings`."""
     names: set[str] = set()
     documents: dict[str, dict[str, JSON]] = {}
     for name in NAMES:
-        key = join(path, name)
+        key = key_in(path, name)
         try:
             answer = store.get(key)
             if answer is None:
@@ -123,7 +118,7 @@ def _check_double(path: str, names: set[str], findings: Findings) -> None:
         findings.add(
             "two-documents",
             path,
-            join(path, there[0]),
+            key_in(path, there[0]),
             f"several documents make this a node: {', '.join(there)}",
             fix="remove all but the one that is meant; dzarr takes zarr.json, then .zarray",
         )
@@ -138,7 +133,7 @@ def _parsed(
     for name in NODES:
         if name not in names or (name == ".zgroup" and layouts):
             continue
-        key = join(path, name)
+        key = key_in(path, name)
         if name not in documents:  # told already
             broken = key
             continue

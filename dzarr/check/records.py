@@ -20,6 +20,8 @@ from dzarr.check.nodes import NAMES, Found
 from dzarr.errors import DzarrError
 from dzarr.format import v2, v3
 from dzarr.format.metadata import JSON
+from dzarr.format.records import alone
+from dzarr.io.store import key_in
 
 _V2 = (".zarray", ".zgroup", ".zattrs")
 _FIX = "consolidate the group again"
@@ -69,7 +71,7 @@ class Record:
         inner = found.path[len(self.group) :].lstrip("/")
         if self.form == 2:
             for name in _V2:
-                self._meet(found, name, f"{inner}/{name}" if inner else name, _same_v2(name), findings)
+                self._meet(found, name, key_in(inner, name), _same_v2(name), findings)
         elif inner:
             self._meet(found, "zarr.json", inner, _same_v3, findings)
 
@@ -121,7 +123,7 @@ def _same_v2(name: str) -> Compare:
         if not isinstance(entry, Mapping):
             return "it is no document"
         if name == ".zgroup":
-            entry = _alone(entry)  # zarr-python puts an empty record there
+            entry = alone(entry)  # zarr-python puts an empty record there
         if _text(entry) == _text(document):
             return ""
         if name == ".zattrs":
@@ -135,7 +137,7 @@ def _same_v2(name: str) -> Compare:
 def _same_v3(entry: JSON, document: JSON) -> str:
     if not isinstance(entry, Mapping):
         return "it is no document"
-    entry, document = _alone(entry), _alone(document)
+    entry, document = alone(entry), alone(document)
     if _text(entry) == _text(document):
         return ""
     attributes = entry.get("attributes") or {}, document.get("attributes") or {}
@@ -153,11 +155,6 @@ def _differences(entry: Mapping[str, JSON], document: Mapping[str, JSON], parse:
         pass
     names = [name for name in {**entry, **document} if _text(entry.get(name)) != _text(document.get(name))]
     return ", ".join(names)
-
-
-def _alone(document: Mapping[str, JSON]) -> dict[str, JSON]:
-    """Return a document without a record of its own: the enclosing record has the members already."""
-    return {name: value for name, value in document.items() if name != "consolidated_metadata"}
 
 
 def _text(value: JSON) -> str:

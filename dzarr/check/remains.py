@@ -10,11 +10,10 @@ import socket
 from typing import Any
 
 from dzarr.check.findings import Findings
-from dzarr.check.nodes import join
 from dzarr.io.leftovers import is_gone
 from dzarr.io.local import LocalStore
 from dzarr.io.paths import OWN
-from dzarr.io.store import Store
+from dzarr.io.store import Store, key_in
 
 
 def check_remains(store: Store, path: str, findings: Findings) -> bool:
@@ -31,7 +30,7 @@ def check_remains(store: Store, path: str, findings: Findings) -> bool:
 
 
 def _check_claim(store: Store, path: str, findings: Findings) -> bool:
-    key = join(path, f"{OWN}/claim")
+    key = key_in(path, f"{OWN}/claim")
     answer = store.get(key)
     if answer is None:
         return False

@@ -19,7 +19,7 @@ from dzarr.errors import ReadOnlyError
 from dzarr.format.documents import dumps, loads, naming
 from dzarr.format.metadata import JSON
 from dzarr.format.n5 import DOCUMENT, is_dataset, is_marked, v3_document
-from dzarr.io.store import Buffer, Capabilities, Parts, Store, Version, Want
+from dzarr.io.store import Buffer, Capabilities, Parts, Store, Version, Want, key_in
 
 _V3 = "zarr.json"
 _V2 = {".zarray", ".zgroup", ".zattrs", ".zmetadata"}
@@ -66,7 +66,7 @@ class N5Store:
         return self.inner.get(self._turned(key))
 
     def _document(self, folder: str) -> tuple[Buffer, Version] | None:
-        key = _join(folder, DOCUMENT)
+        key = key_in(folder, DOCUMENT)
         answer = self.inner.get(key)
         if answer is not None:
             with naming(key):
@@ -153,7 +153,7 @@ def n5_above(store: Store, path: str) -> N5Store | None:
 
 
 def _attributes(store: Store, path: str) -> dict[str, JSON] | None:
-    key = _join(path, DOCUMENT)
+    key = key_in(path, DOCUMENT)
     answer = store.get(key)
     return None if answer is None else loads(answer[0], key)
 
@@ -161,7 +161,3 @@ def _attributes(store: Store, path: str) -> dict[str, JSON] | None:
 def _split(key: str) -> tuple[str, str]:
     folder, _, name = key.rpartition("/")
     return folder, name
-
-
-def _join(folder: str, name: str) -> str:
-    return f"{folder}/{name}" if folder else name

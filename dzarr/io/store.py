@@ -130,6 +130,17 @@ class Store(Protocol):
         """Yield the names directly below the folder `prefix`; folders end with ``/``."""
 
 
+def key_in(folder: str, name: str) -> str:
+    """Return the key of `name` in `folder`, "" for the root.
+
+    Examples
+    --------
+    >>> key_in("a/b", "zarr.json"), key_in("", "zarr.json")
+    ('a/b/zarr.json', 'zarr.json')
+    """
+    return f"{folder}/{name}" if folder and name else folder or name
+
+
 def check_key(key: str) -> str:
     """Return `key` if it can't leave the store's root, else raise StoreError.
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import pickle
 import reprlib
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any
@@ -79,13 +80,13 @@ class Nested(ArrayBytes):
         except (TypeError, ValueError, OverflowError) as error:
             raise broken(self.name, error) from error
 
+    @abstractmethod
     def dumps(self, document: list[Any]) -> bytes:
         """Return the bytes of a document."""
-        raise NotImplementedError
 
+    @abstractmethod
     def loads(self, data: bytes) -> Any:
         """Return the document that bytes are."""
-        raise NotImplementedError
 
     def _misfit(self, array: Array, error: Exception) -> CodecError:
         for index in np.ndindex(array.shape):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import reprlib
 import struct
+from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
 from math import prod
@@ -81,13 +82,13 @@ class VLen(ArrayBytes):
         """Return the elements by a compiled way, None where there is none or where anything is wrong."""
         return None
 
+    @abstractmethod
     def pack(self, items: Sequence[Any]) -> list[bytes]:
         """Return the bytes of each element. Raises anything for what is none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def unpack(self, items: list[bytes]) -> list[Any]:
         """Return the elements that the bytes are. Raises CodecError."""
-        raise NotImplementedError
 
     def is_missing(self, item: Any) -> bool:
         """Return whether `item` is the fill value of an array whose document has 0 or null for nothing."""
